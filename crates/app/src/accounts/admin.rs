@@ -1,0 +1,52 @@
+//! What the operator does at the machine itself: no caller, since whoever can run the binary owns the data.
+
+use mv_core::user::User;
+use mv_core::{Code, Error, Role};
+use mv_store::{Tx, sessions, users};
+
+use super::register::NewAccount;
+use crate::{App, Result};
+
+impl App {
+    /// Makes an administrator.
+    ///
+    /// # Errors
+    /// `validation_error`, `conflict` where the e-mail or username is taken.
+    pub async fn create_admin(&self, account: NewAccount) -> Result<User> {
+        self.create_account(account, Role::Admin).await
+    }
+
+    /// Makes the administrator that the settings name, if there is none yet. Returns whether one was made.
+    ///
+    /// # Errors
+    /// As `create_admin`.
+    pub async fn ensure_admin(&self, account: NewAccount) -> Result<bool> {
+        if self.store.read(users::any_admin).await? {
+            return Ok(false);
+        }
+        self.create_admin(account).await.map(|_| true)
+    }
+
+    /// Sets a new password for the account with this e-mail or username; its sessions and signed links end.
+    ///
+    /// # Errors
+    /// `not_found`, `validation_error` on `password`.
+    pub async fn reset_password(&self, login: &str, password: &str) -> Result<User> {
+        mv_core::password::check_password("password", password)?;
+        let name = login.to_owned();
+        let Some((user, _)) = self.store.read(move |db| users::by_login(db, &name)).await? else {
+            return Err(Error::new(Code::NotFound, "There is no account with this e-mail or username").into());
+        };
+        let hash = self.passwords.hash(password).await?;
+        let (id, now) = (user.id, self.now());
+        self.store
+            .write(move |tx: &Tx| -> Result<()> {
+                users::set_password(tx, id, &hash, now)?;
+                sessions::revoke_all(tx, id, now)?;
+                Ok(())
+            })
+            .await?;
+        self.access.clear();
+        Ok(user)
+    }
+}

@@ -1,0 +1,83 @@
+//! New accounts, each with a key of its own under which all that it stores is sealed.
+
+use mv_core::event::Happened;
+use mv_core::user::{Registration, User, check_display_name, check_email, check_username};
+use mv_core::{Code, Error, Problems, Role};
+use mv_store::{Tx, events, users, vault};
+
+use crate::error::taken;
+use crate::{App, Result};
+
+/// What a person gives for an account.
+#[derive(Debug, Clone, Default)]
+pub struct NewAccount {
+    /// The address, also the login name.
+    pub email: String,
+    /// The password in clear.
+    pub password: String,
+    /// A second login name.
+    pub username: Option<String>,
+    /// What others see.
+    pub display_name: Option<String>,
+}
+
+impl App {
+    /// Makes an account by registration.
+    ///
+    /// # Errors
+    /// `forbidden` where registration is closed, `validation_error`, `conflict` where the e-mail or username is taken.
+    pub async fn register(&self, account: NewAccount) -> Result<User> {
+        if self.options().registration == Registration::Closed {
+            return Err(Error::new(Code::Forbidden, "Registration is closed on this server").into());
+        }
+        self.create_account(account, Role::User).await
+    }
+
+    /// Makes an account with this role.
+    pub(crate) async fn create_account(&self, account: NewAccount, role: Role) -> Result<User> {
+        let (user, password) = self.checked(account, role)?;
+        let hash = self.passwords.hash(&password).await?;
+        let key = self.keyring.root.new_user_key(user.id, self.entropy.as_ref());
+        let wrapped = self.keyring.root.wrap_user_key(&key, self.entropy.as_ref())?;
+        let event = self.event(Happened::UserRegistered(user.id));
+        let made = user.clone();
+        self.store
+            .write(move |tx: &Tx| -> Result<()> {
+                users::insert(tx, &made, &hash).map_err(|error| taken(error, &LOGIN_NAMES))?;
+                vault::insert_user_key(tx, made.id, key.version(), &wrapped, made.created_at)?;
+                events::append(tx, &event)?;
+                Ok(())
+            })
+            .await?;
+        tracing::info!(user.id = %user.id, "account {} was made", user.id);
+        Ok(user)
+    }
+
+    fn checked(&self, account: NewAccount, role: Role) -> Result<(User, String)> {
+        let mut problems = Problems::default();
+        let email = problems.check(check_email(&account.email));
+        problems.check(mv_core::password::check_password("password", &account.password));
+        let username = account.username.and_then(|name| problems.check(check_username(&name)));
+        let display_name = account.display_name.and_then(|name| problems.check(check_display_name(&name)));
+        problems.finish()?;
+        let now = self.now();
+        let user = User {
+            id: self.mint.id(),
+            email: email.unwrap_or_default(),
+            username,
+            display_name,
+            role,
+            time_zone: "UTC".to_owned(),
+            quota_bytes: self.options().default_quota_bytes,
+            link_epoch: 0,
+            disabled: false,
+            created_at: now,
+            updated_at: now,
+        };
+        Ok((user, account.password))
+    }
+}
+
+/// The unique login names: column, field, what is said where one is taken.
+pub(crate) const LOGIN_NAMES: [(&str, &str, &str); 2] =
+    [("email_folded", "email", "Is taken"), ("username_folded", "username", "Is taken")];

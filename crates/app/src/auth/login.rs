@@ -1,0 +1,81 @@
+//! Login by e-mail or username and password. A wrong password and an unknown name take the same time and answer alike.
+
+use std::time::Duration;
+
+use mv_core::session::{SESSION_LIFE, Session};
+use mv_core::{Error, Timestamp};
+use mv_store::{sessions, users};
+
+use crate::{App, Result};
+
+/// What a login or refresh hands out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The access token.
+    pub token: String,
+    /// How long it holds.
+    pub expires_in: Duration,
+    /// For the next refresh; a caller who had none gets none.
+    pub refresh: Option<RefreshToken>,
+}
+
+/// A refresh token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// The token.
+    pub token: String,
+    /// How long the session still lives.
+    pub expires_in: Duration,
+}
+
+impl App {
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// `unauthorized` for a wrong name or password and for a disabled account, all alike.
+    pub async fn login(&self, name: &str, password: &str) -> Result<Granted> {
+        let refused = || Error::unauthorized("The username or the password is wrong");
+        // Nobody has such a name or password: no work for it. How long it is tells nothing of who exists.
+        if name.len() > 1024 || password.chars().count() > 256 {
+            return Err(refused().into());
+        }
+        let lookup = name.to_owned();
+        let found = self.store.read(move |db| users::by_login(db, &lookup)).await?;
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let verified = self.passwords.verify(password, hash).await?;
+        let Some((user, old_hash)) = found.filter(|(user, _)| verified.holds && !user.disabled) else {
+            return Err(refused().into());
+        };
+        let new_hash = if verified.outdated { Some(self.passwords.hash(password).await?) } else { None };
+        let now = self.now();
+        let session = Session {
+            id: self.mint.id(),
+            user_id: user.id,
+            generation: 0,
+            rotated_at: now,
+            expires_at: now.plus(SESSION_LIFE),
+            revoked_at: None,
+            created_at: now,
+        };
+        let kept = session.clone();
+        self.store
+            .write(move |tx| {
+                if let Some(new_hash) = &new_hash {
+                    users::rehash(tx, kept.user_id, &old_hash, new_hash)?;
+                }
+                sessions::insert(tx, &kept)
+            })
+            .await?;
+        self.grant(&session, true, now)
+    }
+
+    /// The tokens of a session's current generation.
+    pub(crate) fn grant(&self, session: &Session, with_refresh: bool, now: Timestamp) -> Result<Granted> {
+        let (token, expires_at) = self.tokens.access(session)?;
+        let refresh = with_refresh.then(|| RefreshToken {
+            token: self.tokens.refresh(session.id, session.generation),
+            expires_in: session.expires_at.since(now),
+        });
+        Ok(Granted { token, expires_in: expires_at.since(now), refresh })
+    }
+}

@@ -1,0 +1,9 @@
+//! Getting in: passwords, sessions and the tokens that stand for them.
+
+pub mod access;
+pub mod cache;
+pub mod login;
+pub mod logout;
+pub mod passwords;
+pub mod refresh;
+pub mod tokens;

@@ -1,0 +1,115 @@
+//! Password hashes: Argon2id with OWASP's parameters (m = 19 MiB, t = 2, p = 1), on a bounded pool, so that logins
+//! neither hold up other requests nor queue without end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use mv_core::entropy::{Entropy, random};
+use mv_core::{Code, Error};
+use tokio::sync::Semaphore;
+
+use crate::Result;
+
+/// Hashes that may wait for a thread; one more is told to come back.
+const QUEUE: usize = 32;
+
+/// The pool.
+pub(crate) struct Passwords {
+    threads: Semaphore,
+    waiting: AtomicUsize,
+    entropy: Arc<dyn Entropy>,
+    /// The hash of nobody's password, verified where there is no account, so that both take the same time.
+    dummy: String,
+}
+
+/// What came of comparing a password with a hash.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verified {
+    pub(crate) holds: bool,
+    /// It holds, and was made with weaker parameters than today's.
+    pub(crate) outdated: bool,
+}
+
+impl Passwords {
+    pub(crate) fn new(threads: usize, entropy: Arc<dyn Entropy>) -> Self {
+        let dummy = hash("", random(entropy.as_ref())).unwrap_or_default();
+        Self { threads: Semaphore::new(threads.max(1)), waiting: AtomicUsize::new(0), entropy, dummy }
+    }
+
+    /// The hash of a password, in PHC form.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String> {
+        let (password, salt) = (password.to_owned(), random(self.entropy.as_ref()));
+        self.run(move || hash(&password, salt)).await?
+    }
+
+    /// Compares a password with a hash; without one it takes as long and does not hold.
+    pub(crate) async fn verify(&self, password: &str, against: Option<String>) -> Result<Verified> {
+        let known = against.is_some();
+        let (password, against) = (password.to_owned(), against.unwrap_or_else(|| self.dummy.clone()));
+        let verified = self.run(move || verify(&password, &against)).await?;
+        Ok(Verified { holds: known && verified.holds, outdated: known && verified.outdated })
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let waiting = Waiting::join(&self.waiting)?;
+        let permit = self.threads.acquire().await.map_err(crate::Error::internal)?;
+        drop(waiting);
+        let done = tokio::task::spawn_blocking(work).await.map_err(crate::Error::internal);
+        drop(permit);
+        done
+    }
+}
+
+/// A place in the queue, given back when dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(count: &'a AtomicUsize) -> Result<Self> {
+        let place = Self(count);
+        if count.fetch_add(1, Ordering::AcqRel) < QUEUE {
+            return Ok(place);
+        }
+        let full = Error::new(Code::ServiceUnavailable, "Too many logins at once");
+        Err(full.retry_after(Duration::from_secs(1)).into())
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn today() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}
+
+fn hash(password: &str, salt: [u8; 16]) -> Result<String> {
+    let made = today().hash_password_with_salt(password.as_bytes(), &salt);
+    Ok(made.map_err(crate::Error::internal)?.to_string())
+}
+
+fn verify(password: &str, against: &str) -> Verified {
+    let Ok(stored) = PasswordHash::new(against) else { return Verified { holds: false, outdated: false } };
+    let holds = today().verify_password(password.as_bytes(), &stored).is_ok();
+    let outdated = holds && Params::try_from(&stored).map_or(true, |params| params.m_cost() < Params::DEFAULT.m_cost());
+    Verified { holds, outdated }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_hashed_holds_and_nothing_else_does() {
+        let long = "x".repeat(100);
+        let kept = hash(&long, [3; 16]).unwrap();
+        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+        assert!(verify(&long, &kept).holds && !verify(&long, &kept).outdated);
+        assert!(!verify(&format!("{long}x"), &kept).holds, "nothing is cut off");
+        assert!(!verify("", "nonsense").holds);
+    }
+}

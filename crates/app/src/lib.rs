@@ -1,0 +1,97 @@
+//! What a user can do: one function per use case, each with the caller first.
+//! Promise: rights are checked here and nowhere else; every change writes its event in the same transaction.
+//! Not here: HTTP (`mv-http`), SQL (`mv-store`), ciphertext (`mv-blobs`).
+
+pub mod accounts;
+pub mod auth;
+pub mod collections;
+mod error;
+mod idempotency;
+pub mod ingest;
+pub mod jobs;
+mod keyring;
+pub mod media;
+pub mod ops;
+pub mod start;
+
+use std::sync::Arc;
+
+use mv_blobs::{Blobs, Sealer};
+use mv_core::event::{Event, Happened};
+use mv_core::user::Registration;
+use mv_core::{Clock, Mint, Timestamp};
+use mv_store::Store;
+
+pub use error::{Error, Result, chain};
+pub use idempotency::Retry;
+
+use auth::cache::AccessCache;
+use auth::passwords::Passwords;
+use auth::tokens::Tokens;
+use idempotency::Running;
+use keyring::Keyring;
+use media::links::Links;
+
+/// What an operator decides.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who may make an account.
+    pub registration: Registration,
+    /// The most bytes of one upload.
+    pub max_upload_bytes: u64,
+    /// What a new account may hold; `None` is no limit.
+    pub default_quota_bytes: Option<u64>,
+    /// How long the trash keeps an item.
+    pub trash_days: u32,
+    /// How long a deletion is remembered.
+    pub tombstone_days: u32,
+    /// What stands before the path in signed links, without a slash at the end.
+    pub public_url: String,
+    /// How many passwords are hashed at once.
+    pub password_threads: usize,
+}
+
+/// The product, less its wire: made once by the binary, shared by every request.
+pub struct App {
+    pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
+    pub(crate) keyring: Keyring,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn mv_core::entropy::Entropy>,
+    pub(crate) mint: Mint,
+    pub(crate) tokens: Tokens,
+    pub(crate) access: AccessCache,
+    pub(crate) passwords: Passwords,
+    pub(crate) links: Arc<Links>,
+    pub(crate) running: Running,
+    pub(crate) answers: Arc<Sealer>,
+    pub(crate) cursors: media::cursor::Cursors,
+    options: Options,
+}
+
+impl App {
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The clock itself, for spans.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// The mint of ids, for requests.
+    pub fn mint(&self) -> &Mint {
+        &self.mint
+    }
+
+    /// What the operator decided.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// An event about to be recorded.
+    pub(crate) fn event(&self, what: Happened) -> Event {
+        Event { id: self.mint.id(), at: self.clock.now(), what }
+    }
+}

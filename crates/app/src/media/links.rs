@@ -1,0 +1,214 @@
+//! Signed links: whoever holds one reads that item's bytes until it expires, without a header. The signature covers
+//! item, use, expiry, signer and the signer's link epoch, so a link dies with the item, the account and a new password.
+
+use aws_lc_rs::{constant_time, hmac};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mv_blobs::RootKey;
+use mv_core::{Caller, Error, MediaId, Timestamp, UserId};
+use mv_store::Conn;
+use uuid::Uuid;
+
+use super::read::{Original, manifest_of};
+use crate::{App, Result};
+
+/// Links stay the same for this many seconds and live at most twice as long, so that browsers can cache (contract section 4).
+const WINDOW: i64 = 3600;
+/// Flags, expiry, signer, MAC.
+const TOKEN_BYTES: usize = 1 + 4 + 16 + 16;
+
+/// What a link is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LinkUse {
+    /// The browser saves the file instead of showing it.
+    pub download: bool,
+}
+
+/// Signs and reads links.
+pub(crate) struct Links {
+    key: hmac::Key,
+    base: String,
+}
+
+/// A link's token, read but not yet believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Token {
+    flags: u8,
+    expires: u32,
+    user: UserId,
+    mac: [u8; 16],
+}
+
+impl Links {
+    pub(crate) fn new(root: &RootKey, public_url: &str) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, root.subkey("signed-links").bytes());
+        Self { key, base: format!("{}/api/v1/media/", public_url.trim_end_matches('/')) }
+    }
+
+    /// The link that lists show; only a session makes links.
+    pub(crate) fn content(&self, caller: &Caller, id: MediaId, now: Timestamp) -> Option<String> {
+        self.sign(caller, id, LinkUse::default(), window_end(now))
+    }
+
+    /// A link for this use until then (Unix seconds).
+    fn sign(&self, caller: &Caller, id: MediaId, used: LinkUse, expires: i64) -> Option<String> {
+        let Caller::Session { user, link_epoch, .. } = *caller else { return None };
+        let (flags, expires) = (u8::from(used.download), u32::try_from(expires).ok()?);
+        let mac = self.mac(id, flags, expires, user, link_epoch);
+        let mut token = [0u8; TOKEN_BYTES];
+        let (front, tail) = token.split_at_mut(TOKEN_BYTES - 16);
+        let (head, signer) = front.split_at_mut(5);
+        head.copy_from_slice(&[&[flags][..], &expires.to_be_bytes()].concat());
+        signer.copy_from_slice(user.uuid().as_bytes());
+        tail.copy_from_slice(&mac);
+        let mut url = String::with_capacity(self.base.len() + 100);
+        url.push_str(&self.base);
+        url.push_str(&id.to_string());
+        url.push_str("/content?sig=");
+        URL_SAFE_NO_PAD.encode_string(token, &mut url);
+        Some(url)
+    }
+
+    fn mac(&self, id: MediaId, flags: u8, expires: u32, user: UserId, epoch: i64) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(b"content");
+        context.update(id.uuid().as_bytes());
+        context.update(&[flags]);
+        context.update(&expires.to_be_bytes());
+        context.update(user.uuid().as_bytes());
+        context.update(&epoch.to_be_bytes());
+        let mut mac = [0u8; 16];
+        for (kept, byte) in mac.iter_mut().zip(context.sign().as_ref()) {
+            *kept = *byte;
+        }
+        mac
+    }
+}
+
+fn read(token: &str) -> Option<Token> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == TOKEN_BYTES)?;
+    let (flags, rest) = bytes.split_first_chunk::<1>()?;
+    let (expires, rest) = rest.split_first_chunk::<4>()?;
+    let (user, mac) = rest.split_first_chunk::<16>()?;
+    Some(Token {
+        flags: flags[0],
+        expires: u32::from_be_bytes(*expires),
+        user: UserId::from_uuid(Uuid::from_bytes(*user)),
+        mac: mac.try_into().ok()?,
+    })
+}
+
+/// When the links of this moment end: the end of the next window.
+fn window_end(now: Timestamp) -> i64 {
+    (now.seconds() + WINDOW).div_euclid(WINDOW) * WINDOW + if (now.seconds() + WINDOW).rem_euclid(WINDOW) == 0 { 0 } else { WINDOW }
+}
+
+/// Changes whenever the links of this caller's items do.
+pub(crate) fn epoch(caller: &Caller, now: Timestamp) -> String {
+    let epoch = match caller {
+        Caller::Session { link_epoch, .. } => *link_epoch,
+        Caller::Link { .. } => 0,
+    };
+    format!("{}-{epoch}", window_end(now) / WINDOW)
+}
+
+/// A link that was asked for.
+#[derive(Debug, Clone)]
+pub struct LinkMade {
+    /// Which item.
+    pub id: MediaId,
+    /// The link.
+    pub url: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl App {
+    /// Links for the caller's items in the library, each for its use, until `expires_in` seconds from now.
+    ///
+    /// # Errors
+    /// `not_found` naming the first item that is not the caller's.
+    pub async fn make_links(&self, caller: &Caller, items: Vec<(MediaId, LinkUse)>, expires_in: u32) -> Result<Vec<LinkMade>> {
+        let who = caller.user();
+        let ids: Vec<MediaId> = items.iter().map(|(id, _)| *id).collect();
+        let held = self.store.read(move |db| mv_store::media::live_among(db, who, &ids)).await?;
+        let expires_at = Timestamp::from_seconds(self.now().seconds() + i64::from(expires_in));
+        let mut made = Vec::with_capacity(items.len());
+        for (place, (id, used)) in items.into_iter().enumerate() {
+            if !held.iter().any(|(known, _)| *known == id) {
+                return Err(Error::not_found().with(format!("items[{place}].id"), "No such item").into());
+            }
+            let url = self.links.sign(caller, id, used, expires_at.seconds()).ok_or_else(Error::not_found)?;
+            made.push(LinkMade { id, url, expires_at });
+        }
+        Ok(made)
+    }
+
+    /// Opens an item's bytes for whoever holds a link to them. Returns also the link's use and end.
+    ///
+    /// # Errors
+    /// `unauthorized` where the link is not genuine or has expired; `not_found` where the item is gone or in the trash.
+    pub async fn open_by_link(&self, id: MediaId, token: &str) -> Result<(Original, LinkUse, Timestamp)> {
+        let bad = || Error::unauthorized("The link is not valid or has expired");
+        let token = read(token).ok_or_else(bad)?;
+        let user = token.user;
+        let read = move |db: &Conn| -> Result<_> {
+            let media = mv_store::media::find_for(db, user, id)?.filter(|media| media.deleted_at.is_none());
+            let manifest = media.as_ref().map(|media| manifest_of(db, media)).transpose()?;
+            Ok((mv_store::users::find(db, user)?, media.zip(manifest)))
+        };
+        let (signer, found) = self.store.read(read).await?;
+        let signer = signer.filter(|user| !user.disabled).ok_or_else(bad)?;
+        let mac = self.links.mac(id, token.flags, token.expires, user, signer.link_epoch);
+        constant_time::verify_slices_are_equal(&mac, &token.mac).map_err(|_| bad())?;
+        let ends = Timestamp::from_seconds(i64::from(token.expires));
+        if self.now() >= ends {
+            return Err(bad().into());
+        }
+        let caller = Caller::Link { user };
+        let (media, manifest) = found.ok_or_else(Error::not_found)?;
+        mv_core::access::owned(&caller, media.owner_id, mv_core::access::Need::Content)?;
+        let original = self.original(media, manifest).await?;
+        Ok((original, LinkUse { download: token.flags & 1 == 1 }, ends))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mv_core::{Role, SessionId};
+
+    fn caller(link_epoch: i64) -> Caller {
+        let session = SessionId::from_uuid(Uuid::from_u128(5));
+        Caller::Session { user: UserId::from_uuid(Uuid::from_u128(9)), session, role: Role::User, link_epoch }
+    }
+
+    #[test]
+    fn links_stay_for_a_window_and_live_between_one_and_two() {
+        let links = Links::new(&RootKey::from_bytes([1; 32]), "http://127.0.0.1:8080/");
+        let id = MediaId::from_uuid(Uuid::from_u128(7));
+        let at = |seconds| Timestamp::from_seconds(1_700_000_000 / WINDOW * WINDOW + seconds);
+        let url = links.content(&caller(0), id, at(1)).unwrap();
+        assert!(url.starts_with("http://127.0.0.1:8080/api/v1/media/media_") && url.contains("/content?sig="), "{url}");
+        assert_eq!(links.content(&caller(0), id, at(WINDOW)).unwrap(), url);
+        assert_ne!(links.content(&caller(0), id, at(WINDOW + 1)).unwrap(), url);
+        assert_ne!(links.content(&caller(1), id, at(1)).unwrap(), url, "a new password makes other links");
+        for second in [1, 1800, WINDOW] {
+            let left = window_end(at(second)) - at(second).seconds();
+            assert!((WINDOW..2 * WINDOW).contains(&left), "{left}");
+        }
+        assert_eq!(links.content(&Caller::Link { user: caller(0).user() }, id, at(1)), None);
+    }
+
+    #[test]
+    fn tokens_read_back_and_odd_ones_do_not() {
+        let links = Links::new(&RootKey::from_bytes([1; 32]), "http://h");
+        let url = links.sign(&caller(0), MediaId::from_uuid(Uuid::from_u128(7)), LinkUse { download: true }, 99).unwrap();
+        let token = url.split("sig=").nth(1).unwrap();
+        let read_back = read(token).unwrap();
+        assert_eq!((read_back.flags, read_back.expires, read_back.user), (1, 99, caller(0).user()));
+        for bad in ["", "x", &token[1..], &format!("{token}AA"), &token.replace(|c: char| c.is_ascii_digit(), "!")] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! One item: its description and its bytes.
+
+use mv_blobs::{Manifest, Reader};
+use mv_core::access::Need;
+use mv_core::media::Media;
+use mv_core::{Caller, MediaId};
+use mv_store::{Conn, blobs};
+
+use super::ItemView;
+use crate::auth::access::media_for;
+use crate::ingest::manifest;
+use crate::{App, Error, Result};
+
+/// An item's original, ready to be read.
+pub struct Original {
+    /// The item.
+    pub media: Media,
+    /// Its bytes; every chunk is verified before it is handed out.
+    pub reader: Reader,
+}
+
+impl App {
+    /// The item, in the library or the trash.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn get_media(&self, caller: &Caller, id: MediaId) -> Result<ItemView> {
+        let asked = *caller;
+        let media = self.store.read(move |db: &Conn| media_for(db, &asked, id, Need::Read)).await?;
+        let key = self.keyring.of(&self.store, media.owner_id).await?;
+        self.view(&key, caller, media, self.now())
+    }
+
+    /// The item's original.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn open_media(&self, caller: &Caller, id: MediaId) -> Result<Original> {
+        let asked = *caller;
+        let read = move |db: &Conn| -> Result<_> {
+            let media = media_for(db, &asked, id, Need::Content)?;
+            let manifest = manifest_of(db, &media)?;
+            Ok((media, manifest))
+        };
+        let (media, manifest) = self.store.read(read).await?;
+        self.original(media, manifest).await
+    }
+
+    /// The bytes behind an item that the caller may read.
+    pub(crate) async fn original(&self, media: Media, manifest: Manifest) -> Result<Original> {
+        let key = self.keyring.of(&self.store, media.owner_id).await?;
+        let reader = self.blobs.open(manifest, &key).await?;
+        Ok(Original { media, reader })
+    }
+}
+
+/// Where the bytes of an item lie.
+pub(crate) fn manifest_of(db: &Conn, media: &Media) -> Result<Manifest> {
+    let blob = media.blob_id;
+    let (row, segments) = blobs::manifest(db, blob)?.ok_or_else(|| Error::internal(format!("{blob} has items and no row")))?;
+    manifest(&row, segments)
+}

@@ -1,0 +1,4 @@
+//! What operators ask: is it well, and is all there?
+
+pub mod check;
+pub mod health;

@@ -1,0 +1,88 @@
+//! From an open database and an open blob store to an `App`: the vault's id and the root key are checked before
+//! anything is touched.
+
+use std::sync::Arc;
+
+use mv_blobs::{Blobs, RootKey};
+use mv_core::entropy::Entropy;
+use mv_core::{Clock, Mint};
+use mv_store::{Store, vault};
+use uuid::Uuid;
+
+use crate::auth::cache::AccessCache;
+use crate::auth::passwords::Passwords;
+use crate::auth::tokens::{JwtKeys, Tokens};
+use crate::idempotency::Running;
+use crate::keyring::Keyring;
+use crate::media::cursor::Cursors;
+use crate::media::links::Links;
+use crate::{App, Error, Options, Result};
+
+/// Everything an `App` is made of.
+pub struct Parts {
+    /// The records.
+    pub store: Store,
+    /// The bytes.
+    pub blobs: Blobs,
+    /// The key above all others, checked by `check_root_key`.
+    pub root_key: RootKey,
+    /// What signs access tokens.
+    pub jwt_keys: JwtKeys,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// What the operator decided.
+    pub options: Options,
+}
+
+/// The root key does not belong to this database.
+#[derive(Debug, thiserror::Error)]
+#[error("the root key (fingerprint {fingerprint}) is not the one that this database was made with: without the right one nothing can be read")]
+pub struct WrongRootKey {
+    fingerprint: String,
+}
+
+/// The vault's id, made at the first start. Returns it and whether it is new, so that a blob folder may be made.
+pub async fn vault_id(store: &Store, mint: &Mint) -> Result<(Uuid, bool)> {
+    let fresh = mint.id::<mv_core::id::BlobKind>().uuid();
+    let held = store.write(move |tx| vault::get_or_insert(tx, "vault_id", fresh.as_bytes())).await?;
+    let held = Uuid::from_slice(&held).map_err(Error::internal)?;
+    Ok((held, held == fresh))
+}
+
+/// Whether the database was made with a root key already: then a missing key file must not be made anew.
+pub async fn has_root_key(store: &Store) -> Result<bool> {
+    let held: Option<Vec<u8>> = store.read(|db| vault::get(db, "root_key_check")).await?;
+    Ok(held.is_some())
+}
+
+/// Compares the root key with the check value in the database, which is written at the first start.
+pub async fn check_root_key(store: &Store, key: &RootKey) -> Result<()> {
+    let value = key.check_value();
+    let held = store.write(move |tx| vault::get_or_insert(tx, "root_key_check", &value)).await?;
+    if key.matches(&held) { Ok(()) } else { Err(Error::internal(WrongRootKey { fingerprint: key.fingerprint() })) }
+}
+
+impl App {
+    /// The product over its parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options } = parts;
+        Arc::new(Self {
+            mint: Mint::new(clock.clone(), entropy.clone()),
+            tokens: Tokens::new(jwt_keys, &root_key),
+            access: AccessCache::for_store(&store),
+            passwords: Passwords::new(options.password_threads, entropy.clone()),
+            links: Arc::new(Links::new(&root_key, &options.public_url)),
+            running: Running::default(),
+            answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
+            cursors: Cursors::new(&root_key),
+            keyring: Keyring::new(root_key),
+            store,
+            blobs,
+            clock,
+            entropy,
+            options,
+        })
+    }
+}

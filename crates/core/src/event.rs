@@ -1,0 +1,135 @@
+//! What happened: the closed list of event types and the small payload that tells of each (contract section 6).
+//! No payload holds an e-mail address, a file name or a title.
+
+use serde_json::{Value, json};
+
+use crate::id::{CollectionId, EventId, MediaId, UserId};
+use crate::mime::MediaType;
+use crate::time::Timestamp;
+
+/// A thing that happened, with what its webhook body needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    /// Bytes became an item.
+    MediaUploaded(MediaRef),
+    /// An item's description changed.
+    MediaUpdated(MediaRef),
+    /// An item went to the trash, or away for good.
+    MediaDeleted {
+        /// Which.
+        media: MediaRef,
+        /// Away for good.
+        permanent: bool,
+    },
+    /// An item came back from the trash.
+    MediaRestored(MediaRef),
+    /// An account was made.
+    UserRegistered(UserId),
+    /// A collection was made.
+    CollectionCreated(CollectionRef),
+    /// Its name, description or order changed.
+    CollectionUpdated(CollectionRef),
+    /// It is gone; its items stay.
+    CollectionDeleted(CollectionRef),
+    /// Items were put in.
+    CollectionMediaAdded(CollectionRef, Vec<MediaId>),
+    /// Items were taken out.
+    CollectionMediaRemoved(CollectionRef, Vec<MediaId>),
+}
+
+/// An item, as far as events tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaRef {
+    /// Which.
+    pub id: MediaId,
+    /// What it is.
+    pub media_type: MediaType,
+    /// Whose.
+    pub user_id: UserId,
+}
+
+/// A collection, as far as events tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CollectionRef {
+    /// Which.
+    pub id: CollectionId,
+    /// Whose.
+    pub user_id: UserId,
+}
+
+/// An event about to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its id, `webhook-id` later.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: Happened,
+}
+
+impl Happened {
+    /// The type as clients see it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::MediaUploaded(_) => "media.uploaded",
+            Self::MediaUpdated(_) => "media.updated",
+            Self::MediaDeleted { .. } => "media.deleted",
+            Self::MediaRestored(_) => "media.restored",
+            Self::UserRegistered(_) => "user.registered",
+            Self::CollectionCreated(_) => "collection.created",
+            Self::CollectionUpdated(_) => "collection.updated",
+            Self::CollectionDeleted(_) => "collection.deleted",
+            Self::CollectionMediaAdded(..) => "collection.media_added",
+            Self::CollectionMediaRemoved(..) => "collection.media_removed",
+        }
+    }
+
+    /// Whose event it is.
+    pub const fn owner(&self) -> UserId {
+        match self {
+            Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.user_id,
+            Self::MediaDeleted { media, .. } => media.user_id,
+            Self::UserRegistered(user) => *user,
+            Self::CollectionCreated(collection)
+            | Self::CollectionUpdated(collection)
+            | Self::CollectionDeleted(collection)
+            | Self::CollectionMediaAdded(collection, _)
+            | Self::CollectionMediaRemoved(collection, _) => collection.user_id,
+        }
+    }
+
+    /// The id of the thing it tells of.
+    pub fn resource(&self) -> String {
+        match self {
+            Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.id.to_string(),
+            Self::MediaDeleted { media, .. } => media.id.to_string(),
+            Self::UserRegistered(user) => user.to_string(),
+            Self::CollectionCreated(collection)
+            | Self::CollectionUpdated(collection)
+            | Self::CollectionDeleted(collection)
+            | Self::CollectionMediaAdded(collection, _)
+            | Self::CollectionMediaRemoved(collection, _) => collection.id.to_string(),
+        }
+    }
+
+    /// The body's `data`: `{id, type, user_id, ...}` as the reference shows it.
+    pub fn data(&self) -> Value {
+        let media = |media: &MediaRef| json!({ "id": media.id, "type": media.media_type.as_str(), "user_id": media.user_id });
+        let collection = |it: &CollectionRef| json!({ "id": it.id, "type": "collection", "user_id": it.user_id });
+        match self {
+            Self::MediaUploaded(item) | Self::MediaUpdated(item) | Self::MediaRestored(item) => media(item),
+            Self::MediaDeleted { media: item, permanent } => with(media(item), "permanent", json!(permanent)),
+            Self::UserRegistered(user) => json!({ "id": user, "type": "user", "user_id": user }),
+            Self::CollectionCreated(it) | Self::CollectionUpdated(it) | Self::CollectionDeleted(it) => collection(it),
+            Self::CollectionMediaAdded(it, ids) | Self::CollectionMediaRemoved(it, ids) => with(collection(it), "media_ids", json!(ids)),
+        }
+    }
+}
+
+fn with(mut object: Value, member: &str, value: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(member.to_owned(), value);
+    }
+    object
+}

@@ -1,0 +1,30 @@
+//! What Media Vault is about: ids, times, types and rules, errors and events.
+//! Invariants: no I/O, no async, no SQL, no HTTP; clock and randomness come in from outside.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop at once"))]
+
+pub mod access;
+pub mod byte_range;
+pub mod caller;
+pub mod checksum;
+pub mod collection;
+pub mod entropy;
+pub mod error;
+pub mod event;
+pub mod filename;
+pub mod id;
+pub mod media;
+pub mod media_filter;
+pub mod media_patch;
+pub mod mime;
+pub mod page;
+pub mod password;
+pub mod session;
+pub mod taken;
+pub mod time;
+pub mod user;
+
+pub use caller::{Caller, Role};
+pub use checksum::Checksum;
+pub use error::{Code, Error, Problems};
+pub use id::{BlobId, CollectionId, EventId, Id, MediaId, Mint, RequestId, SegmentId, SessionId, UserId};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -1,0 +1,153 @@
+//! JSON bodies: bounded, of the right content type, without unknown members; every bad member is named.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use http_body_util::{BodyExt, Limited};
+use mv_core::{Code, Error, Problems};
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::error::ApiError;
+use crate::server::BodyIdleTimeout;
+
+/// The most bytes a JSON body may have.
+pub const MAX_JSON_BYTES: usize = 1024 * 1024;
+
+/// A JSON body as `T`. `T` denies unknown members; its schema names them in errors.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + ToSchema, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let patch = request.method() == Method::PATCH;
+        check_content_type(request.headers(), patch)?;
+        let bytes = collect(request).await?;
+        parse(&bytes).map(Json)
+    }
+}
+
+/// A JSON body that may be missing altogether.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + ToSchema, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let headers = request.headers().clone();
+        let bytes = collect(request).await?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        check_content_type(&headers, false)?;
+        parse(&bytes).map(|value| Self(Some(value)))
+    }
+}
+
+fn check_content_type(headers: &HeaderMap, patch: bool) -> Result<(), ApiError> {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let fits = essence == "application/json" || (patch && essence == "application/merge-patch+json");
+    let plain = headers.get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
+    if fits && plain {
+        return Ok(());
+    }
+    let error = ApiError::from(Error::new(Code::UnsupportedMediaType, "The body must be application/json without a content coding"));
+    if patch {
+        let accepted = HeaderValue::from_static("application/json, application/merge-patch+json");
+        return Err(error.with(header::ACCEPT_PATCH, accepted));
+    }
+    Err(error)
+}
+
+async fn collect(request: Request) -> Result<Bytes, ApiError> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > MAX_JSON_BYTES as u64) {
+        return Err(too_large());
+    }
+    match Limited::new(request.into_body(), MAX_JSON_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) => Err(body_error(error.as_ref())),
+    }
+}
+
+fn too_large() -> ApiError {
+    Error::new(Code::PayloadTooLarge, "A JSON body may have at most 1 MiB").into()
+}
+
+/// What a body that broke off means: too large, too slow, or cut.
+fn body_error(error: &(dyn std::error::Error + 'static)) -> ApiError {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if current.is::<http_body_util::LengthLimitError>() {
+            return too_large();
+        }
+        if current.is::<BodyIdleTimeout>() {
+            return Error::new(Code::RequestTimeout, "The body stopped coming").into();
+        }
+        cause = current.source();
+    }
+    Error::invalid("body", "Must be complete").into()
+}
+
+fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, ApiError> {
+    if bytes.is_empty() {
+        return Err(Error::invalid("body", "Must be a JSON object").into());
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer);
+    match parsed {
+        Ok(value) => match deserializer.end() {
+            Ok(()) => Ok(value),
+            Err(_) => Err(Error::invalid("body", "Must be one JSON object and nothing behind it").into()),
+        },
+        Err(error) => Err(explain::<T>(bytes, &error).into()),
+    }
+}
+
+/// Names every unknown and missing member; then the one at which parsing stopped.
+fn explain<T: ToSchema>(bytes: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let mut problems = Problems::default();
+    let members = match serde_json::from_slice::<serde_json::Value>(bytes) {
+        Ok(serde_json::Value::Object(members)) => members,
+        Ok(_) => return Error::invalid("body", "Must be a JSON object"),
+        Err(_) => return Error::invalid("body", "Must be valid JSON"),
+    };
+    if let RefOr::T(Schema::Object(schema)) = T::schema() {
+        for name in members.keys().filter(|name| !schema.properties.contains_key(*name)) {
+            problems.add(shorten(name), "Is not known here");
+        }
+        for name in schema.required.iter().filter(|name| !members.contains_key(*name)) {
+            problems.add(name.clone(), "Is required");
+        }
+    }
+    if let Err(named) = problems.finish() {
+        return named;
+    }
+    let path = error.path().to_string();
+    let reason = error.inner().to_string();
+    let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
+    Error::invalid(if path == "." { "body".to_owned() } else { shorten(&path) }, sentence(&reason))
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+fn sentence(reason: &str) -> String {
+    let reason = shorten(reason);
+    let mut letters = reason.chars();
+    letters.next().map_or_else(|| "Is not acceptable".to_owned(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// For members of a merge patch: absent is `None`, `null` is `Some(None)` (RFC 7396).
+///
+/// # Errors
+/// Those of `T`.
+pub fn nullable<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}

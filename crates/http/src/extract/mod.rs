@@ -1,0 +1,8 @@
+//! Extractors whose rejections are already errors in the envelope.
+
+pub mod body;
+pub mod caller;
+pub mod conditional;
+pub mod idempotency;
+pub mod path;
+pub mod query;

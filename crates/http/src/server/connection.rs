@@ -1,0 +1,145 @@
+//! One connection from its first byte to its last: how hyper is set up, and when it is told to end.
+//! Promise: each setting of the edge is written here and nowhere else. Not here: limits on how many.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use super::body::IdleBody;
+use super::wire::{Link, Wire};
+use super::{Held, Options, Peer};
+
+/// Request fields of one head; a browser behind proxies sends about 30.
+const MAX_FIELDS: usize = 64;
+/// The buffer of a connection, and so the largest head of HTTP/1.
+const MAX_BUFFER: usize = 64 * 1024;
+/// The largest head of HTTP/2, as RFC 9113 section 6.5.2 counts it.
+const MAX_FIELD_LIST: u32 = 32 * 1024;
+/// Requests at once on one connection of HTTP/2.
+const MAX_STREAMS: u32 = 128;
+/// Streams that a client may open and reset before the server has looked at them (CVE-2023-44487).
+const MAX_RESET_STREAMS: usize = 20;
+/// How often a peer of HTTP/2 is asked whether it lives, and how long it has for the answer.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs hyper's tasks, one for each stream of HTTP/2, where the drain can see and end them.
+#[derive(Clone)]
+struct Spawner {
+    tasks: TaskTracker,
+    drop_now: CancellationToken,
+}
+
+impl<F> hyper::rt::Executor<F> for Spawner
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.tasks.spawn(self.drop_now.clone().run_until_cancelled_owned(future));
+    }
+}
+
+/// What all connections share.
+pub(super) struct Server {
+    builder: Builder<Spawner>,
+    router: axum::Router,
+    options: Options,
+    shutdown: CancellationToken,
+    drop_now: CancellationToken,
+}
+
+impl Server {
+    /// `shutdown` asks connections to end after the request under way, `drop_now` ends them.
+    pub(super) fn new(
+        router: axum::Router,
+        options: Options,
+        shutdown: CancellationToken,
+        drop_now: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Self {
+        let mut builder = Builder::new(Spawner { tasks, drop_now: drop_now.clone() });
+        // The timer comes first: a time-out without one panics.
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(options.header_timeout)
+            .max_headers(MAX_FIELDS)
+            .max_buf_size(MAX_BUFFER);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_FIELD_LIST)
+            .max_pending_accept_reset_streams(MAX_RESET_STREAMS);
+        Self { builder, router, options, shutdown, drop_now }
+    }
+
+    /// Serves one connection to its end. `held` is given back when the socket closes.
+    pub(super) async fn connection(self: Arc<Self>, socket: TcpStream, peer: Peer, held: Held) {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a connection ended before it began");
+            return;
+        }
+        let link = Arc::new(Link::default());
+        let wire = Wire::new(socket, Arc::clone(&link), self.options.write_idle_timeout, held);
+        let service = service_fn(|request| self.answer(request, peer, Arc::clone(&link)));
+        let mut connection = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(wire), service));
+        let mut first_bytes = pin!(sleep(self.options.first_byte_timeout));
+        let (mut is_awaited, mut is_ending) = (true, false);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(error = &*error, "a connection ended early");
+                    }
+                    return;
+                }
+                () = first_bytes.as_mut(), if is_awaited => {
+                    is_awaited = false;
+                    if !link.version_is_known() {
+                        return;
+                    }
+                }
+                () = self.shutdown.cancelled(), if !is_ending => {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = self.drop_now.cancelled() => return,
+            }
+        }
+    }
+
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+        link: Arc<Link>,
+    ) -> impl Future<Output = Result<Response<axum::body::Body>, Infallible>> + Send + 'static {
+        let patience = self.options.body_idle_timeout;
+        let mut request = request.map(|body| axum::body::Body::new(IdleBody::new(body, patience)));
+        request.extensions_mut().insert(peer);
+        let answer = self.router.clone().call(request);
+        async move {
+            let response = answer.await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                link.upgraded();
+            }
+            Ok(response)
+        }
+    }
+}

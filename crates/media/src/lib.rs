@@ -1,0 +1,27 @@
+//! What a file is, told from its bytes alone: the table of formats and the search in it.
+//! Promise: nothing here trusts a file name or a client's word, reads past the head, or panics on any input.
+//! Not here yet: what a file says of itself (EXIF, tracks, pages) and pictures out of files; they come with the
+//! sandboxed worker, and nothing of this module waits for them.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes,
+        reason = "tests may stop at once"
+    )
+)]
+
+mod archive;
+mod audio_frame;
+mod bytes;
+mod container;
+pub mod formats;
+pub mod sniff;
+mod text;
+mod tiff;
+
+pub use formats::Format;
+pub use sniff::{HEAD_BYTES, sniff};

@@ -1,0 +1,145 @@
+//! The settings of a vault: read from flags, environment and file, checked, and typed.
+//! Promise: whoever holds a [`Settings`] holds values that are well-formed and go together; its `Debug` has no secrets.
+//! Not here: what is done with them (`wire` and the commands).
+
+mod check;
+mod error;
+mod load;
+mod nearest;
+mod network;
+mod public_url;
+pub mod reference;
+pub mod schema;
+mod value;
+
+pub use error::{Origin, SettingsError};
+pub use load::{Flag, Sources};
+pub use network::{Network, NotANetwork};
+pub use public_url::{NotAnOrigin, PublicUrl};
+
+use crate::telemetry::Log;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that can be set, as the rest of the program uses it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Local-development mode (`--dev`).
+    pub dev: bool,
+    /// How the plain connections of this version are kept from strangers.
+    pub exposure: Exposure,
+    /// Folder for everything that has no place of its own.
+    pub data_dir: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// How many connections to it.
+    pub database_connections: u16,
+    /// The address people use, if it was set; [`Settings::public_url_at`] has the default.
+    pub public_url: Option<PublicUrl>,
+    /// Proxies whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Who may register.
+    pub registration: Registration,
+    /// The administrator to make when there is none.
+    pub first_admin: Option<FirstAdmin>,
+    /// Largest upload in bytes.
+    pub max_upload_bytes: u64,
+    /// Quota of new users in bytes; none means no limit.
+    pub default_quota_bytes: Option<u64>,
+    /// How long the trash keeps an item.
+    pub trash_retention: Duration,
+    /// How long deleted bytes are remembered.
+    pub tombstone_retention: Duration,
+    /// The root key's file.
+    pub root_key_file: PathBuf,
+    /// The file of the key that signs access tokens.
+    pub jwt_key_file: PathBuf,
+    /// Bearer token for `/metrics`; without one only loopback may read them.
+    pub metrics_token: Option<Secret>,
+    /// How long requests under way may take after SIGTERM.
+    pub shutdown_grace: Duration,
+    /// What is logged, and how.
+    pub log: Log,
+    /// What the operator should hear at the start, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// Reads all sources, highest first: flags, environment, file, defaults; then checks what they say together.
+    pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        check::check(&load::load(sources)?, sources.dev)
+    }
+
+    /// The address people use: what was set, else that of the socket the server listens on.
+    pub fn public_url_at(&self, bound: SocketAddr) -> PublicUrl {
+        self.public_url.clone().unwrap_or_else(|| PublicUrl::of_socket(bound))
+    }
+}
+
+/// Which database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// SQLite in this file.
+    Sqlite(PathBuf),
+    /// PostgreSQL at this URL, which may hold a password.
+    Postgres(Secret),
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// Nobody.
+    Closed,
+}
+
+/// How plain HTTP is kept from strangers ("All endpoints require HTTPS", contract section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// Only this machine reaches the address.
+    Loopback,
+    /// A trusted proxy is in front; requests must come with `X-Forwarded-Proto: https`.
+    Proxied,
+    /// Other machines might reach the port, but only requests to this machine's own names are meant: a `Host` other
+    /// than that of the public URL gets 421.
+    ThisHostOnly,
+}
+
+/// The administrator to make when there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstAdmin {
+    /// E-mail address.
+    pub email: String,
+    /// Password, 8 to 256 characters.
+    pub password: Secret,
+}
+
+/// Text that must not be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps the text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+#[cfg(test)]
+mod tests;

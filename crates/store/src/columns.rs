@@ -1,0 +1,37 @@
+//! How the domain's own small types stand in a column.
+
+use mv_core::Role;
+use mv_core::mime::MediaType;
+use mv_core::taken::TakenSource;
+
+use crate::{Cell, Column};
+
+impl Column for Role {
+    const WANTED: &'static str = "a role";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Some(Self::parse(text)),
+            _ => None,
+        }
+    }
+}
+
+impl Column for MediaType {
+    const WANTED: &'static str = "a kind of media";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Self::parse(text),
+            _ => None,
+        }
+    }
+}
+
+impl Column for TakenSource {
+    const WANTED: &'static str = "who said when it was taken";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Self::parse(text),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Login sessions and their generations.
+
+use mv_core::session::Session;
+use mv_core::user::User;
+use mv_core::{SessionId, Timestamp, UserId};
+
+use crate::users::user_columns;
+use crate::{Conn, Result, Tx, row, sql};
+
+row!(Session { id, user_id, generation, rotated_at, expires_at, revoked_at, created_at });
+
+/// A new session.
+pub fn insert(tx: &Tx, session: &Session) -> Result<()> {
+    tx.changed(
+        sql("INSERT INTO sessions (id, user_id, generation, rotated_at, expires_at, revoked_at, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(session.id)
+        .bind(session.user_id)
+        .bind(session.generation)
+        .bind(session.rotated_at)
+        .bind(session.expires_at)
+        .bind(session.revoked_at)
+        .bind(session.created_at),
+    )?;
+    Ok(())
+}
+
+/// A session and its user, as a token of it needs them.
+pub fn with_user(db: &Conn, id: SessionId) -> Result<Option<(Session, User)>> {
+    db.optional(
+        sql(concat!(
+            "SELECT s.id, s.user_id, s.generation, s.rotated_at, s.expires_at, s.revoked_at, s.created_at, ",
+            user_columns!(),
+            " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"
+        ))
+        .bind(id),
+    )
+}
+
+/// Begins the next generation, if `generation` is still the current one. Of many at once exactly one succeeds.
+pub fn advance(tx: &Tx, id: SessionId, generation: u32, now: Timestamp) -> Result<bool> {
+    let statement = sql("UPDATE sessions SET generation = generation + 1, rotated_at = $3
+                         WHERE id = $1 AND generation = $2 AND revoked_at IS NULL");
+    Ok(tx.changed(statement.bind(id).bind(generation).bind(now))? == 1)
+}
+
+/// Ends a session; no token of it is good from here on.
+pub fn revoke(tx: &Tx, id: SessionId, now: Timestamp) -> Result<()> {
+    tx.changed(sql("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL").bind(id).bind(now))?;
+    Ok(())
+}
+
+/// Ends every session of a user.
+pub fn revoke_all(tx: &Tx, user: UserId, now: Timestamp) -> Result<()> {
+    tx.changed(sql("UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL").bind(user).bind(now))?;
+    Ok(())
+}
+
+/// Forgets sessions that ended before this; returns how many.
+pub fn purge(tx: &Tx, ended_before: Timestamp) -> Result<u64> {
+    tx.changed(sql("DELETE FROM sessions WHERE expires_at < $1").bind(ended_before))
+}

@@ -1,0 +1,28 @@
+//! What belongs to the vault as a whole: its id, the root key's check value; and the wrapped key of each user.
+
+use mv_core::{Timestamp, UserId};
+
+use crate::{Conn, Result, Tx, sql};
+
+/// A value of the vault's by its name.
+pub fn get(db: &Conn, name: &str) -> Result<Option<Vec<u8>>> {
+    db.optional(sql("SELECT value FROM vault WHERE name = $1").bind(name))
+}
+
+/// Sets a value unless it is set already; returns the one that holds.
+pub fn get_or_insert(tx: &Tx, name: &str, value: &[u8]) -> Result<Vec<u8>> {
+    tx.changed(sql("INSERT INTO vault (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING").bind(name).bind(value.to_vec()))?;
+    tx.one(sql("SELECT value FROM vault WHERE name = $1").bind(name))
+}
+
+/// Keeps a user's wrapped key and its version.
+pub fn insert_user_key(tx: &Tx, user: UserId, version: u32, wrapped: &[u8], now: Timestamp) -> Result<()> {
+    let statement = sql("INSERT INTO user_keys (user_id, version, wrapped, created_at) VALUES ($1, $2, $3, $4)");
+    tx.changed(statement.bind(user).bind(version).bind(wrapped.to_vec()).bind(now))?;
+    Ok(())
+}
+
+/// A user's wrapped key and its version.
+pub fn user_key(db: &Conn, user: UserId) -> Result<Option<(u32, Vec<u8>)>> {
+    db.optional(sql("SELECT version, wrapped FROM user_keys WHERE user_id = $1").bind(user))
+}

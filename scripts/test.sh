@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Everything that must pass before a change goes in, on this machine as on the build server. Starts what the tests
+# need, stops it whatever happens, and ends with cargo's own summary.
+#   MEDIAVAULT_TEST_POSTGRES_URL  use this PostgreSQL (its user may create databases) instead of a throwaway one
+#   MEDIAVAULT_TEST_PYTHON        use this Python (it has `cryptography` 50 or later) instead of a venv in .cache/
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scratch=
+cleanup() {
+    [ -z "$scratch" ] || { scripts/postgres.sh stop "$scratch/cluster"; rm -rf "$scratch"; }
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+has_cryptography() {
+    "$1" -c 'import cryptography, sys; sys.exit(int(cryptography.__version__.split(".")[0]) < 50)' 2>/dev/null
+}
+
+# The interoperability tests of the blob format compare ours with the `cryptography` package.
+prepare_python() {
+    local venv="$PWD/.cache/test-python"
+    if [ -z "${MEDIAVAULT_TEST_PYTHON:-}" ]; then
+        [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+        has_cryptography "$venv/bin/python" ||
+            "$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'cryptography>=50' || true
+        MEDIAVAULT_TEST_PYTHON="$venv/bin/python"
+    fi
+    if ! has_cryptography "$MEDIAVAULT_TEST_PYTHON"; then
+        echo "test: $MEDIAVAULT_TEST_PYTHON lacks the package cryptography, version 50 or later, and pip could not install it." >&2
+        echo "test: set MEDIAVAULT_TEST_PYTHON to a Python that has it." >&2
+        exit 1
+    fi
+    export MEDIAVAULT_TEST_PYTHON
+}
+
+prepare_postgres() {
+    if [ -z "${MEDIAVAULT_TEST_POSTGRES_URL:-}" ]; then
+        # Not under TMPDIR: the server's own user must reach it, and a socket's path must be short.
+        scratch=$(mktemp -d /tmp/mediavault-test.XXXXXX)
+        chmod 711 "$scratch"
+        MEDIAVAULT_TEST_POSTGRES_URL=$(scripts/postgres.sh start "$scratch/cluster")
+    fi
+    export MEDIAVAULT_TEST_POSTGRES_URL
+}
+
+scripts/setup.sh --tests
+prepare_python
+make --no-print-directory check
+prepare_postgres
+cargo test --locked --workspace
