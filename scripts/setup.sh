@@ -24,8 +24,8 @@ install_packages() {
 }
 
 need_toolchain() {
-    if ! has cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
-        PATH="$PATH:$HOME/.cargo/bin"
+    if ! has cargo && [ -x "${HOME:-}/.cargo/bin/cargo" ]; then
+        PATH="$PATH:${HOME:-}/.cargo/bin"
     fi
     if ! has cargo || ! has rustc; then
         say "Rust is missing. Install it from https://rustup.rs and run this again."

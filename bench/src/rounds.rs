@@ -133,7 +133,7 @@ fn circumstances(settings: &Settings) -> String {
     format!(
         "{} cores ({}), kernel {}, {} round(s) of {} s; client and servers on the same cores over loopback, all caches \
          warm. Large file: {} MiB. Read figures as ratios inside this run: medians (lowest to highest). CPU time is the \
-         server's alone.",
+         server's alone. PocketBase has no cursors: its list without the total stands in the row of the deepest page.",
         machine::cores(),
         model.map_or("unknown", |(_, name)| name),
         read("/proc/sys/kernel/osrelease").trim(),

@@ -62,8 +62,8 @@ pub(crate) struct Settings {
     /// Where data, logs and results go; must be on a real disk.
     #[arg(long, default_value = "target/bench")]
     pub(crate) work: PathBuf,
-    /// The scripts that install and start the peers.
-    #[arg(long, default_value = "bench/peers")]
+    /// The folder of the scripts: `peers/` and `library-rows.py`.
+    #[arg(long, default_value = "bench")]
     pub(crate) scripts: PathBuf,
 }
 

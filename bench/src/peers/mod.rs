@@ -63,7 +63,7 @@ struct Script<'a> {
 impl Script<'_> {
     /// Installs into `WORK/peers/FILE`, starts on an empty data folder, waits until it is ready.
     fn start(&self, settings: &Settings, dialect: Dialect) -> Result<Subject> {
-        let script = absolute(&settings.scripts.join(format!("{}.sh", self.file)))?;
+        let script = absolute(&settings.scripts.join(format!("peers/{}.sh", self.file)))?;
         let installed = absolute(&settings.work)?.join("peers").join(self.file);
         process::run(&script, [Path::new("install"), &installed])?;
         let data = data_folder(settings, self.name)?;

@@ -28,7 +28,7 @@ pub(super) fn express(settings: &Settings, synced: bool) -> Result<Subject> {
 pub(super) fn tus(settings: &Settings) -> Result<Subject> {
     let mut dialect = Dialect::new("");
     dialect.tus = Some("/files");
-    Script { name: TUS, file: "node", verb: "start-tus", ports: 1, ready: ("/", 200) }.start(settings, dialect)
+    Script { name: TUS, file: "node", verb: "start-tus", ports: 1, ready: ("/", 404) }.start(settings, dialect)
 }
 
 fn stored_at(answer: &Answer, _number: u64) -> Option<String> {

@@ -80,6 +80,6 @@ fn call(address: SocketAddr, method: &str, path: &str, headers: &str, body: &Val
 /// Puts `rows` rows straight into the table `rows` of its database, which it shares by SQLite's own locks.
 pub(super) fn fill(settings: &Settings, rows: u64) -> Result<()> {
     let database = data_folder(settings, NAME)?.join("data.db");
-    let script = settings.scripts.join("pocketbase-rows.py");
+    let script = settings.scripts.join("peers/pocketbase-rows.py");
     process::run(Path::new("python3"), [script, database, rows.to_string().into()])
 }

@@ -9,16 +9,17 @@ use serde_json::Value;
 
 use super::{BARE, Context, PRODUCT, product, repeated, start};
 use crate::client::{Keep, Request, ask, closed_loop};
+use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::figures::Figures;
 use crate::process;
-use crate::subject::{Form, Subject};
+use crate::subject::Subject;
 
 /// The account that owns the library.
 const EMAIL: &str = "library@example.com";
 const LIST: &str = "/api/v1/media?per_page=20";
 const CONNECTIONS: usize = 8;
-/// Items uploaded for their rows to be copied.
+/// Items uploaded for their rows to be copied; `library-rows.py` knows the number too.
 const TEMPLATES: u64 = 20;
 
 /// Which page.
@@ -89,9 +90,9 @@ pub(super) fn prepare(subject: &mut Subject, context: &mut Context, items: u64) 
     if context.library.is_none() {
         let address = subject.server.address();
         product::register(address, EMAIL)?;
-        let dialect = product::dialect(&product::sign_in(address, EMAIL)?);
+        let headers = product::sign_in(address, EMAIL)?;
         for number in 0..TEMPLATES {
-            let request = dialect.upload(Form::Multipart, context.pool.draw(4_096), number)?;
+            let request = template(&headers, number, context.pool.draw(4_096));
             let answer = ask(address, &request, Keep::Body)?;
             if answer.status != 201 {
                 return Err(Error::Wrong(format!("an item of the library: {}", answer.summary())));
@@ -99,7 +100,7 @@ pub(super) fn prepare(subject: &mut Subject, context: &mut Context, items: u64) 
         }
     }
     let database = product::data_folder(context.settings);
-    let script = context.settings.scripts.join("../library-rows.py");
+    let script = context.settings.scripts.join("library-rows.py");
     start::stop_then(subject, context, || {
         process::run(Path::new("python3"), [script, database.clone(), EMAIL.into(), items.to_string().into()])
     })?;
@@ -108,6 +109,19 @@ pub(super) fn prepare(subject: &mut Subject, context: &mut Context, items: u64) 
     let deepest = deepest_cursor(subject, &headers, items)?;
     context.library = Some(Library { items, deepest });
     Ok(())
+}
+
+/// An item as people keep them: named, described, tagged.
+fn template(headers: &str, number: u64, content: Content) -> Request {
+    let path = format!(
+        "/api/v1/media/upload?title=Morning+at+the+lake+{number}&description=Fog+over+the+water,+seen+from+the+pier\
+         &tags=lake&tags=holiday&tags=set-{number}"
+    );
+    let headers = format!(
+        "{headers}Content-Type: application/octet-stream\r\n\
+         Content-Disposition: attachment; filename*=UTF-8''lake-{number:04}.bin\r\n"
+    );
+    Request::raw("POST", &path, &headers, content)
 }
 
 fn list(subject: &Subject, headers: &str, path: &str) -> Result<Value> {

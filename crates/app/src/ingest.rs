@@ -30,10 +30,10 @@ use crate::{App, Result};
 pub struct UploadFields {
     /// The file's name; without one it is named after its type.
     pub filename: Option<FileName>,
-    /// What people say of it, but for the time.
+    /// What people say of it.
     pub labels: Labels,
-    /// When it was taken.
-    pub taken: Option<TakenField>,
+    /// When it was taken by the clock on the wall; the owner's zone tells the instant.
+    pub taken_at_local: Option<String>,
     /// Where it goes as well.
     pub collection_id: Option<CollectionId>,
     /// What the bytes must be.
@@ -44,13 +44,31 @@ pub struct UploadFields {
     pub reject_deleted: bool,
 }
 
-/// A time as the client gave it.
-#[derive(Debug, Clone)]
-pub enum TakenField {
-    /// With its offset.
-    At(Taken),
-    /// Wall-clock time, for the owner's zone.
-    Local(String),
+/// What a request says of its length before its body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// The file has exactly so many bytes.
+    Exactly(u64),
+    /// The file has at least so many bytes.
+    AtLeast(u64),
+    /// Nothing.
+    Nothing,
+}
+
+impl Announced {
+    const fn least(self) -> u64 {
+        match self {
+            Self::Exactly(length) | Self::AtLeast(length) => length,
+            Self::Nothing => 0,
+        }
+    }
+
+    const fn exact(self) -> Option<u64> {
+        match self {
+            Self::Exactly(length) => Some(length),
+            Self::AtLeast(_) | Self::Nothing => None,
+        }
+    }
 }
 
 /// Writes the answer that is kept under an `Idempotency-Key`.
@@ -87,20 +105,20 @@ impl App {
     ///
     /// # Errors
     /// `payload_too_large`, `quota_exceeded`, `insufficient_storage` by the declared length.
-    pub async fn begin_upload(&self, caller: &Caller, declared: Option<u64>, retry: Option<Retry>) -> Result<Receiving> {
+    pub async fn begin_upload(&self, caller: &Caller, announced: Announced, retry: Option<Retry>) -> Result<Receiving> {
         mv_blobs::failpoint::hit("C0");
         let limit = self.options().max_upload_bytes;
-        if declared.is_some_and(|length| length > limit) {
+        if announced.least() > limit {
             return Err(Error::new(Code::PayloadTooLarge, "The file is larger than this server takes").into());
         }
         if retry.as_ref().is_some_and(Retry::answered) {
             return Ok(Receiving { sink: Sink::Compare, digest: Some(Context::new(&SHA256)), retry, limit, received: 0 });
         }
-        if let Some(length) = declared.filter(|length| *length > CHECK_AHEAD) {
-            self.check_room(caller, length).await?;
+        if announced.least() > CHECK_AHEAD {
+            self.check_room(caller, announced.least()).await?;
         }
         let key = self.keyring.of(&self.store, caller.user()).await?;
-        let new = NewBlob { blob: self.mint.id(), segment: self.mint.id(), key, declared, limit };
+        let new = NewBlob { blob: self.mint.id(), segment: self.mint.id(), key, declared: announced.exact(), limit };
         Ok(Receiving { sink: Sink::Store(Box::new(self.blobs.begin(new)?)), digest: None, retry, limit, received: 0 })
     }
 
@@ -309,7 +327,7 @@ impl Plan {
         }
         let mut item = self.item.clone();
         (item.blob_id, item.checksum_sealed) = blobs::refer(tx, &self.blob, &self.segments)?;
-        if let Some(TakenField::Local(text)) = &self.fields.taken {
+        if let Some(text) = &self.fields.taken_at_local {
             let zone = users::find(tx, owner)?.map_or_else(String::new, |user| user.time_zone);
             item.labels.taken = Some(Taken::from_local(text, &zone, TakenSource::Client)?);
         }
@@ -349,7 +367,7 @@ impl UploadFields {
         let name = self.filename.as_ref().map(FileName::as_str);
         let said = format!(
             "{name:?} {:?} {:?} {:?} {:?} {} {}",
-            self.labels, self.taken, self.collection_id, self.checksum, self.existing, self.reject_deleted
+            self.labels, self.taken_at_local, self.collection_id, self.checksum, self.existing, self.reject_deleted
         );
         let mut context = Context::new(&SHA256);
         context.update(sha256);

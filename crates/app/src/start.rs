@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mv_blobs::{Blobs, RootKey};
 use mv_core::entropy::Entropy;
 use mv_core::{Clock, Mint};
-use mv_store::{Store, vault};
+use mv_store::{Store, blobs, vault};
 use uuid::Uuid;
 
 use crate::auth::cache::AccessCache;
@@ -43,12 +43,16 @@ pub struct WrongRootKey {
     fingerprint: String,
 }
 
-/// The vault's id, made at the first start. Returns it and whether it is new, so that a blob folder may be made.
-pub async fn vault_id(store: &Store, mint: &Mint) -> Result<(Uuid, bool)> {
+/// The vault's id, made at the first start.
+pub async fn vault_id(store: &Store, mint: &Mint) -> Result<Uuid> {
     let fresh = mint.id::<mv_core::id::BlobKind>().uuid();
     let held = store.write(move |tx| vault::get_or_insert(tx, "vault_id", fresh.as_bytes())).await?;
-    let held = Uuid::from_slice(&held).map_err(Error::internal)?;
-    Ok((held, held == fresh))
+    Uuid::from_slice(&held).map_err(Error::internal)
+}
+
+/// Whether the database knows no blob yet: only then may the blob folder be new.
+pub async fn has_no_blobs(store: &Store) -> Result<bool> {
+    Ok(store.read(|db| blobs::walk_any(db, None, 1)).await?.is_empty())
 }
 
 /// Whether the database was made with a root key already: then a missing key file must not be made anew.

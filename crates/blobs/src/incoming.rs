@@ -82,11 +82,14 @@ pub struct Incoming {
     mid_call: bool,
 }
 
+/// The engine and the emptied buffer of its last batch.
+type Returned = (Box<Engine>, Vec<u8>);
+
 enum Stage {
     /// Nothing of this upload runs on the pool.
     Here(Box<Engine>),
     /// A batch is being sealed and written; engine and emptied buffer come back.
-    Working(oneshot::Receiver<Result<(Box<Engine>, Vec<u8>), Error>>),
+    Working(oneshot::Receiver<Result<Returned, Error>>),
     BrokenOff,
 }
 
@@ -167,13 +170,13 @@ impl Incoming {
         }
         let engine = self.engine().await?;
         self.stage = Stage::Here(engine);
-        let place = self.shared.pool.place().await?;
+        let turn = self.shared.pool.turn().await?;
         let Stage::Here(engine) = std::mem::replace(&mut self.stage, Stage::BrokenOff) else {
             return Err(Error::BrokenOff);
         };
         let batch = std::mem::replace(&mut self.filling, Batch::after(Vec::new()));
         let wanted = (expect, self.new.declared);
-        let job = place.start(move || engine.finish(batch, wanted));
+        let job = turn.start(move || engine.finish(batch, wanted));
         let (digests, mut unclaimed) = job.await.unwrap_or(Err(Error::Stopped))?;
         unclaimed.claimed = true;
         Ok(self.stored(digests))
@@ -204,14 +207,14 @@ impl Incoming {
     async fn dispatch(&mut self) -> Result<(), Error> {
         let engine = self.engine().await?;
         self.stage = Stage::Here(engine);
-        let place = self.shared.pool.place().await?;
+        let turn = self.shared.pool.turn().await?;
         let Stage::Here(engine) = std::mem::replace(&mut self.stage, Stage::BrokenOff) else {
             return Err(Error::BrokenOff);
         };
         let mut next = std::mem::take(&mut self.spare);
         next.reserve_exact(BATCH - HEADER);
         let batch = std::mem::replace(&mut self.filling, Batch::after(next));
-        self.stage = Stage::Working(place.start(move || engine.take(batch)));
+        self.stage = Stage::Working(turn.start(move || engine.take(batch)));
         Ok(())
     }
 
@@ -295,7 +298,7 @@ struct Engine {
 
 impl Engine {
     /// Hashes, seals and writes a full batch; gives the emptied buffer back.
-    fn take(mut self: Box<Self>, mut batch: Batch) -> Result<(Box<Self>, Vec<u8>), Error> {
+    fn take(mut self: Box<Self>, mut batch: Batch) -> Result<Returned, Error> {
         self.seal_full_chunks(&mut batch)?;
         if self.writer.is_none() {
             self.writer = Some(self.shared.store.create(self.segment, self.expected)?);

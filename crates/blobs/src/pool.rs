@@ -28,11 +28,11 @@ struct Shared {
 /// The threads. They end, after the jobs that wait, when the pool is dropped.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
-    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
-/// A place in the queue, to be used or given back.
-pub(crate) struct Place {
+/// The right to put one job into the queue; dropped unused, it is given back.
+pub(crate) struct Turn {
     shared: Arc<Shared>,
     permit: OwnedSemaphorePermit,
 }
@@ -47,7 +47,7 @@ impl Pool {
         let queue = Queue { jobs: VecDeque::new(), closed: false };
         let shared = Arc::new(Shared { queue: Mutex::new(queue), came: Condvar::new() });
         // Made first: when a thread cannot be started, dropping it ends those that were.
-        let pool = Self { shared, places: Arc::new(Semaphore::new(threads * (1 + QUEUE_PER_THREAD))) };
+        let pool = Self { shared, turns: Arc::new(Semaphore::new(threads * (1 + QUEUE_PER_THREAD))) };
         for number in 0..threads {
             let shared = Arc::clone(&pool.shared);
             std::thread::Builder::new()
@@ -58,13 +58,13 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Waits for a place in the queue.
+    /// Waits for room in the queue.
     ///
     /// # Errors
     /// `Stopped` if the pool is shutting down.
-    pub(crate) async fn place(&self) -> Result<Place, Error> {
-        let permit = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Error::Stopped)?;
-        Ok(Place { shared: Arc::clone(&self.shared), permit })
+    pub(crate) async fn turn(&self) -> Result<Turn, Error> {
+        let permit = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Error::Stopped)?;
+        Ok(Turn { shared: Arc::clone(&self.shared), permit })
     }
 
     /// Runs a job and waits for its answer. If the caller goes away, the job still runs and its answer is dropped on
@@ -76,16 +76,16 @@ impl Pool {
         &self,
         job: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.place().await?.start(job).await.unwrap_or(Err(Error::Stopped))
+        self.turn().await?.start(job).await.unwrap_or(Err(Error::Stopped))
     }
 
-    /// Runs a short job soon without a place and without an answer: cleaning up must not wait for the queue.
+    /// Runs a short job soon without a turn and without an answer: cleaning up must not wait for the queue.
     pub(crate) fn detach(&self, job: impl FnOnce() + Send + 'static) {
         push(&self.shared, Box::new(job));
     }
 }
 
-impl Place {
+impl Turn {
     /// Puts a job into the queue; the answer comes through the receiver, which fails if the job panicked.
     pub(crate) fn start<T: Send + 'static>(self, job: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
         let (answer, receiver) = oneshot::channel();
@@ -154,16 +154,16 @@ mod tests {
     async fn the_queue_is_bounded() {
         let pool = Arc::new(Pool::new(1).unwrap());
         let (open, gate) = std::sync::mpsc::channel::<()>();
-        let held = pool.place().await.unwrap().start(move || gate.recv());
-        let mut places = Vec::new();
+        let held = pool.turn().await.unwrap().start(move || gate.recv());
+        let mut turns = Vec::new();
         for _ in 0..QUEUE_PER_THREAD {
-            places.push(pool.place().await.unwrap());
+            turns.push(pool.turn().await.unwrap());
         }
-        let blocked = tokio::time::timeout(std::time::Duration::from_millis(50), pool.place()).await;
+        let blocked = tokio::time::timeout(std::time::Duration::from_millis(50), pool.turn()).await;
         assert!(blocked.is_err());
         open.send(()).unwrap();
         held.await.unwrap().unwrap();
-        assert!(pool.place().await.is_ok());
+        assert!(pool.turn().await.is_ok());
     }
 
     #[tokio::test]
@@ -173,7 +173,7 @@ mod tests {
         let mut answers = Vec::new();
         for _ in 0..5 {
             let ran = Arc::clone(&ran);
-            answers.push(pool.place().await.unwrap().start(move || ran.fetch_add(1, Ordering::SeqCst)));
+            answers.push(pool.turn().await.unwrap().start(move || ran.fetch_add(1, Ordering::SeqCst)));
         }
         drop(pool);
         for answer in answers {

@@ -233,8 +233,8 @@ impl Properties {
     }
 
     /// The members.
-    pub const fn members(&self) -> &Map<String, Value> {
-        &self.0
+    pub fn into_members(self) -> Map<String, Value> {
+        self.0
     }
 }
 

@@ -15,7 +15,7 @@ mod tests;
 mod wire;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub struct Peer(pub SocketAddr);
 /// What a connection occupies for as long as its socket is open.
 struct Held {
     _permit: OwnedSemaphorePermit,
-    _slot: Option<Slot>,
+    _slot: Slot,
 }
 
 /// Serves the router until `shutdown` is cancelled and the connections have ended or the grace is over.
@@ -102,7 +102,7 @@ pub async fn serve(
         while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
             let (socket, address) = accept(&listener).await;
             let peer = Peer(SocketAddr::new(address.ip().to_canonical(), address.port()));
-            let Some(slot) = slot_for(&slots, peer.0.ip()) else {
+            let Some(slot) = slots.take(peer.0.ip()) else {
                 tracing::debug!("closed a connection: its address has too many");
                 continue;
             };
@@ -123,11 +123,6 @@ pub async fn serve(
         }
     }
     Ok(())
-}
-
-/// `None` when the address has its share; loopback needs no slot.
-fn slot_for(slots: &Slots, address: IpAddr) -> Option<Option<Slot>> {
-    if address.is_loopback() { Some(None) } else { slots.take(address).map(Some) }
 }
 
 /// The next connection. Errors of one connection are skipped; an exhausted process is waited out, since

@@ -37,6 +37,17 @@ impl Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the vault until a signal ends it.
+    Serve,
+    /// Make administrators and reset passwords, also beside a running server.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Bring the database to this version's schema.
+    Migrate,
+    /// Compare database and files with each other; the server must be stopped.
+    Check(CheckFlags),
+    /// Print the description of the API (OpenAPI 3.1).
+    Openapi,
     /// Ask a running server on this machine whether it is ready; exit code 0 if so, else 1.
     Health,
 }
@@ -108,7 +119,7 @@ pub struct CreateAdmin {
     /// E-mail address of the new account.
     #[arg(long)]
     pub email: String,
-    /// Username; by default the server makes one from the e-mail address.
+    /// A second login name.
     #[arg(long)]
     pub username: Option<String>,
     /// How the password comes in.

@@ -14,7 +14,9 @@
 
 pub mod cli;
 pub mod commands;
+pub mod jwt_key;
 pub mod password;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
+pub mod wire;

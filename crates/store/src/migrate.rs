@@ -50,14 +50,8 @@ macro_rules! migrations {
 }
 
 /// The schema of this version. Released steps never change; new ones are appended.
-pub const MIGRATIONS: &[Migration] = migrations![
-    "0001_accounts",
-    "0002_blobs",
-    "0003_media",
-    "0004_collections",
-    "0005_events",
-    "0006_idempotency",
-];
+pub const MIGRATIONS: &[Migration] =
+    migrations!["0001_accounts", "0002_blobs", "0003_media", "0004_collections", "0005_events", "0006_idempotency",];
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +60,9 @@ pub enum OpenError {
     #[error("SQLite {0} can lose data, 3.51.3 or newer is needed")]
     OldSqlite(&'static str),
     /// A newer program has migrated the database.
-    #[error("the database has schema {found}, this version knows only up to {known}: start a newer version, or restore the copy made before the update")]
+    #[error(
+        "the database has schema {found}, this version knows only up to {known}: start a newer version, or restore the copy made before the update"
+    )]
     Newer {
         /// The number of the database's last step.
         found: u32,
@@ -106,6 +102,12 @@ pub enum OpenError {
     /// The database file, its copy or its directory cannot be used.
     #[error("the database file cannot be used")]
     File(#[source] io::Error),
+    /// The file system cannot hold SQLite's write-ahead log.
+    #[error("the file system of the database file does not support a write-ahead log")]
+    NoLog,
+    /// Another process held the SQLite file for too long.
+    #[error("the database file is locked by another process")]
+    Locked,
     /// No thread could be started.
     #[error("no thread could be started for the database")]
     Thread(#[source] io::Error),
@@ -311,7 +313,12 @@ pub(crate) async fn migrate_postgres(client: &Client, options: &Options) -> Resu
     Ok(names)
 }
 
-async fn apply_postgres(client: &Client, step: &Migration, number: i32, now: Timestamp) -> Result<(), tokio_postgres::Error> {
+async fn apply_postgres(
+    client: &Client,
+    step: &Migration,
+    number: i32,
+    now: Timestamp,
+) -> Result<(), tokio_postgres::Error> {
     client.batch_execute("BEGIN READ WRITE").await?;
     client.batch_execute(step.postgres).await?;
     client

@@ -1,6 +1,7 @@
 //! One item: its description and its bytes.
 
-use mv_blobs::{Manifest, Reader};
+use mv_blobs::Manifest;
+pub use mv_blobs::Reader;
 use mv_core::access::Need;
 use mv_core::media::Media;
 use mv_core::{Caller, MediaId};

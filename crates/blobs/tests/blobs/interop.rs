@@ -1,26 +1,33 @@
-//! The format against pyca/cryptography, through `tests/interop/cobblestone.py`.
+//! The format against pyca/cryptography, and the whole of `docs/formats/blob.md` against a decoder written from it;
+//! both are scripts in `tests/interop/`.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use mv_blobs::format::{CHUNK, ChunkOpener, ChunkSealer, HEADER, SALT, SEALED_CHUNK, TAG, sealed_len, span};
 
-use crate::world::text;
+use mv_blobs::RootKey;
+use mv_core::entropy::SystemEntropy;
+
+use crate::world::{ROOT, World, text};
 
 const KEY: [u8; 32] = [0x17; 32];
 const CONTEXT: &[u8] = b"a segment of an owner";
 
+#[expect(clippy::disallowed_methods, reason = "the interpreter is the test's, not the product's")]
+fn script(name: &str) -> Command {
+    let python = std::env::var_os("MEDIAVAULT_TEST_PYTHON")
+        .expect("set MEDIAVAULT_TEST_PYTHON to a python that has `cryptography` 50 or newer (`make test` makes one)");
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop/").to_owned() + name);
+    command
+}
+
 struct Python(Child);
 
 impl Python {
-    #[expect(clippy::disallowed_methods, reason = "the interpreter is the test's, not the product's")]
     fn start() -> Self {
-        let python = std::env::var_os("MEDIAVAULT_TEST_PYTHON").expect(
-            "set MEDIAVAULT_TEST_PYTHON to a python that has `cryptography` 50 or newer (`make test` makes one)",
-        );
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop/cobblestone.py");
-        let child = Command::new(python)
-            .arg(script)
+        let child = script("cobblestone.py")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -96,5 +103,26 @@ fn python_and_we_agree() {
         let last = bad.len() - 1 - (len % TAG);
         bad[last] ^= 1;
         assert_eq!(python.ask(b'o', &bad), None, "python takes {len} damaged bytes");
+    }
+}
+
+#[tokio::test]
+async fn the_description_is_enough_to_decode_a_blob() {
+    let world = World::new();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for len in [0, 5, CHUNK, 3 * CHUNK + 9] {
+        let bytes = text(len, 8);
+        let stored = world.put(&bytes, 10_000).await.unwrap();
+        let wrapped_user = RootKey::from_bytes(ROOT).wrap_user_key(&world.key, &SystemEntropy).unwrap();
+        let checksum = world.key.seal_checksum(stored.blob, &stored.sha256, &SystemEntropy).unwrap();
+        let (user, blob, segment) = (world.key.owner().uuid(), stored.blob.uuid(), stored.segment.id.uuid());
+        let output = script("decode_blob.py")
+            .args([hex(&ROOT), hex(user.as_bytes()), hex(&wrapped_user), hex(blob.as_bytes()), hex(segment.as_bytes())])
+            .args([hex(&stored.segment.wrapped_key), hex(&stored.manifest_mac), hex(&checksum)])
+            .arg(world.object_path(&stored))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout == bytes, "{len} bytes");
     }
 }

@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 pub(crate) const VAULT: Uuid = Uuid::from_u128(0x5eed);
 
+/// The root key of every world.
+pub(crate) const ROOT: [u8; 32] = [9; 32];
+
 pub(crate) struct World {
     folder: tempfile::TempDir,
     pub(crate) blobs: Blobs,
@@ -31,7 +34,7 @@ impl World {
         let store = wrap(LocalStore::open(folder.path(), VAULT, true).unwrap());
         let blobs = Blobs::new(store, Arc::new(SystemEntropy), threads).unwrap();
         let mint = Mint::new(Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
-        let key = RootKey::from_bytes([9; 32]).new_user_key(mint.id::<UserKind>(), &SystemEntropy);
+        let key = RootKey::from_bytes(ROOT).new_user_key(mint.id::<UserKind>(), &SystemEntropy);
         Self { folder, blobs, key: Arc::new(key), mint }
     }
 

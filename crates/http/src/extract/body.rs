@@ -5,12 +5,13 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt, Limited};
 use mv_core::{Code, Error, Problems};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::error::ApiError;
-use crate::server::BodyIdleTimeout;
+use crate::server::BodyError;
 
 /// The most bytes a JSON body may have.
 pub const MAX_JSON_BYTES: usize = 1024 * 1024;
@@ -59,7 +60,7 @@ fn check_content_type(headers: &HeaderMap, patch: bool) -> Result<(), ApiError> 
     let error = ApiError::from(Error::new(Code::UnsupportedMediaType, "The body must be application/json without a content coding"));
     if patch {
         let accepted = HeaderValue::from_static("application/json, application/merge-patch+json");
-        return Err(error.with(header::ACCEPT_PATCH, accepted));
+        return Err(error.with(header::HeaderName::from_static("accept-patch"), accepted));
     }
     Err(error)
 }
@@ -71,7 +72,8 @@ async fn collect(request: Request) -> Result<Bytes, ApiError> {
     }
     match Limited::new(request.into_body(), MAX_JSON_BYTES).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(body_error(error.as_ref())),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(broken_body(error.as_ref()).into()),
     }
 }
 
@@ -79,19 +81,12 @@ fn too_large() -> ApiError {
     Error::new(Code::PayloadTooLarge, "A JSON body may have at most 1 MiB").into()
 }
 
-/// What a body that broke off means: too large, too slow, or cut.
-fn body_error(error: &(dyn std::error::Error + 'static)) -> ApiError {
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        if current.is::<http_body_util::LengthLimitError>() {
-            return too_large();
-        }
-        if current.is::<BodyIdleTimeout>() {
-            return Error::new(Code::RequestTimeout, "The body stopped coming").into();
-        }
-        cause = current.source();
+/// What a body that broke off means: too slow, or cut.
+pub fn broken_body(error: &(dyn std::error::Error + 'static)) -> Error {
+    match crate::server::body_error(error) {
+        Some(BodyError::Idle(_)) => Error::new(Code::RequestTimeout, "The body stopped coming"),
+        Some(BodyError::Broken(_)) | None => Error::invalid("body", "Must be complete"),
     }
-    Error::invalid("body", "Must be complete").into()
 }
 
 fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, ApiError> {
@@ -148,6 +143,6 @@ fn sentence(reason: &str) -> String {
 ///
 /// # Errors
 /// Those of `T`.
-pub fn nullable<'de, T: serde::Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+pub fn nullable<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
 }

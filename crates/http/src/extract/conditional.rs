@@ -41,6 +41,17 @@ pub fn judge(headers: &HeaderMap, tag: &str, modified: Timestamp) -> Result<Verd
     }
 }
 
+/// Judges `If-None-Match` alone, for things that have no date.
+///
+/// # Errors
+/// As `judge`.
+pub fn judge_tag(headers: &HeaderMap, tag: &str) -> Result<Verdict, Error> {
+    match tags(headers, header::IF_NONE_MATCH, "If-None-Match")? {
+        Some(tags) if tags.weak(tag) => Ok(Verdict::NotModified),
+        _ => Ok(Verdict::Proceed),
+    }
+}
+
 /// Whether `If-Range` lets a range be served: a strong tag that is equal, or the exact date (section 13.1.5).
 pub fn range_applies(headers: &HeaderMap, tag: &str, modified: Timestamp) -> bool {
     let Some(value) = headers.get(header::IF_RANGE) else { return true };

@@ -4,23 +4,44 @@ use std::borrow::Cow;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use mv_core::page::PageRequest;
 use mv_core::{Error, Problems};
 use percent_encoding::percent_decode_str;
 use utoipa::IntoParams;
 
 use crate::error::ApiError;
 
-/// The parameters of a request, as pairs; `T` names those that the route knows, its `from_pairs` reads them.
+/// What a route's parameters say; `T` documents and names them.
 #[derive(Debug)]
-pub struct Query<T>(pub T);
+pub struct Query<T: Parameters>(pub T::Read);
 
 /// A route's parameters. The names come from the derive that documents them, so document and code agree.
-pub trait Parameters: IntoParams + Sized {
+pub trait Parameters: IntoParams {
+    /// What they are read into.
+    type Read;
+
     /// Reads the values; every problem is collected.
     ///
     /// # Errors
     /// `validation_error` naming each bad parameter.
-    fn read(pairs: &mut Pairs) -> Result<Self, Error>;
+    fn read(pairs: &mut Pairs) -> Result<Self::Read, Error>;
+}
+
+/// For routes without parameters: any is refused.
+#[derive(Debug)]
+pub struct NoParameters;
+
+impl IntoParams for NoParameters {
+    fn into_params(_: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>) -> Vec<utoipa::openapi::path::Parameter> {
+        Vec::new()
+    }
+}
+
+impl Parameters for NoParameters {
+    type Read = ();
+    fn read(_: &mut Pairs) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Decoded parameters in the order sent.
@@ -54,6 +75,28 @@ impl Pairs {
             pairs.push((name, value));
         }
         Ok(Self(pairs))
+    }
+
+    /// All that are left, as sent.
+    pub fn sent(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    /// Adds one, as a form's field.
+    pub fn add(&mut self, name: String, value: String) {
+        self.0.push((name, value));
+    }
+
+    /// Takes `page`, `per_page` and `cursor` of a list; a cursor goes with no page number.
+    pub fn page(&mut self, problems: &mut Problems) -> (PageRequest, Option<String>) {
+        let cursor = self.take("cursor");
+        let page = self.number("page", problems);
+        let per_page = self.number("per_page", problems);
+        if cursor.is_some() && page.is_some() {
+            problems.add("page", "Must not be given together with cursor");
+        }
+        let request = problems.check(PageRequest::check(page, per_page));
+        (request.unwrap_or(PageRequest { page: 1, per_page: 1 }), cursor)
     }
 
     /// Takes the value of a parameter out, if it is there.

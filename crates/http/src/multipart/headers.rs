@@ -221,7 +221,10 @@ mod tests {
             ("multipart/form-data; boundary=abc", "abc"),
             ("Multipart/Form-Data;charset=utf-8;BOUNDARY=\"a b\"", "a b"),
             ("multipart/form-data ; boundary=a:b/c=d?e;;", "a:b/c=d?e"),
-            ("multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW ", "----WebKitFormBoundary7MA4YWxkTrZu0gW"),
+            (
+                "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW ",
+                "----WebKitFormBoundary7MA4YWxkTrZu0gW",
+            ),
             (&format!("multipart/form-data; boundary={longest}"), &longest),
         ] {
             assert_eq!(Boundary::from_content_type(value.as_bytes()), Ok(Boundary(boundary.into())), "{value}");

@@ -1,6 +1,7 @@
-//! A request's body that gives up when the client sends nothing for too long.
+//! The bodies of requests and answers: one gives up when the client sends nothing for too long, the other
+//! tells the connection that its request is still under way.
 //! Promise: the time counts only while somebody waits for bytes, so neither a long upload nor a slow
-//! handler ends it. Not here: the total size; whoever reads the body counts.
+//! handler ends a body. Not here: the total size; whoever reads the body counts.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
+
+use super::wire::UnderWay;
 
 /// Why a request's body ended early.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,38 @@ where
         let waiting = this.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(waiting.as_mut().poll(context));
         Poll::Ready(Some(Err(BodyError::Idle(patience))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// An answer's body, which holds its request's guard to the end.
+pub(super) struct AnswerBody<B> {
+    inner: B,
+    _under_way: UnderWay,
+}
+
+impl<B> AnswerBody<B> {
+    pub(super) fn new(inner: B, under_way: UnderWay) -> Self {
+        Self { inner, _under_way: under_way }
+    }
+}
+
+impl<B: Body + Unpin> Body for AnswerBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.get_mut().inner).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {

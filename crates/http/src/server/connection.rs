@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use super::body::IdleBody;
+use super::body::{AnswerBody, IdleBody};
 use super::wire::{Link, Wire};
 use super::{Held, Options, Peer};
 
@@ -34,6 +34,9 @@ const MAX_RESET_STREAMS: usize = 20;
 /// How often a peer of HTTP/2 is asked whether it lives, and how long it has for the answer.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// In a drain, a connection without a request that writes nothing for so long is closed. HTTP/2 would
+/// wait for the peer's answer to a last ping, HTTP/1 for the rest of a head.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Runs hyper's tasks, one for each stream of HTTP/2, where the drain can see and end them.
 #[derive(Clone)]
@@ -100,7 +103,8 @@ impl Server {
         let service = service_fn(|request| self.answer(request, peer, Arc::clone(&link)));
         let mut connection = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(wire), service));
         let mut first_bytes = pin!(sleep(self.options.first_byte_timeout));
-        let (mut is_awaited, mut is_ending) = (true, false);
+        let mut quiet = pin!(sleep(QUIET));
+        let (mut is_awaited, mut is_ending, mut written) = (true, false, 0);
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
@@ -118,6 +122,15 @@ impl Server {
                 () = self.shutdown.cancelled(), if !is_ending => {
                     is_ending = true;
                     connection.as_mut().graceful_shutdown();
+                    written = link.written();
+                    quiet.set(sleep(QUIET));
+                }
+                () = quiet.as_mut(), if is_ending => {
+                    if !link.has_requests() && link.written() == written {
+                        return;
+                    }
+                    written = link.written();
+                    quiet.set(sleep(QUIET));
                 }
                 () = self.drop_now.cancelled() => return,
             }
@@ -129,7 +142,8 @@ impl Server {
         request: Request<Incoming>,
         peer: Peer,
         link: Arc<Link>,
-    ) -> impl Future<Output = Result<Response<axum::body::Body>, Infallible>> + Send + 'static {
+    ) -> impl Future<Output = Result<Response<AnswerBody<axum::body::Body>>, Infallible>> + Send + 'static {
+        let under_way = link.request();
         let patience = self.options.body_idle_timeout;
         let mut request = request.map(|body| axum::body::Body::new(IdleBody::new(body, patience)));
         request.extensions_mut().insert(peer);
@@ -139,7 +153,7 @@ impl Server {
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 link.upgraded();
             }
-            Ok(response)
+            Ok(response.map(|body| AnswerBody::new(body, under_way)))
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Watches where HTTP/1 requests begin and end (RFC 9112) and refuses what two servers could read
 //! in two ways: a bare line feed as a line end, both lengths at once, a repeated length or `Host`,
 //! a transfer coding other than `chunked`.
+//! hyper 1.12 alone answers all of these but differing lengths: it takes the chunks where both lengths are
+//! given and closes then, merges equal lengths, hands on bytes that are still coded, and goes on after the rest.
 //! Promise: no I/O, memory bounded by one short line, the same verdict however the bytes are cut.
 //! Not here: everything the HTTP library refuses itself (control bytes, folded lines, sizes).
 

@@ -13,11 +13,11 @@ pub(super) struct Slots {
     limit: usize,
 }
 
-/// One place; dropping it gives it back.
+/// One place; dropping it gives it back. Loopback's places are not counted: a proxy there stands for all
+/// of its clients.
 #[derive(Debug)]
 pub(super) struct Slot {
-    slots: Slots,
-    address: IpAddr,
+    counted: Option<(Slots, IpAddr)>,
 }
 
 impl Slots {
@@ -29,6 +29,9 @@ impl Slots {
     /// A place for this address, or `None` when it has its share.
     pub(super) fn take(&self, address: IpAddr) -> Option<Slot> {
         let address = network_of(address);
+        if address.is_loopback() {
+            return Some(Slot { counted: None });
+        }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let count = held.entry(address).or_insert(0);
         if *count >= self.limit {
@@ -36,17 +39,20 @@ impl Slots {
         }
         *count += 1;
         drop(held);
-        Some(Slot { slots: self.clone(), address })
+        Some(Slot { counted: Some((self.clone(), address)) })
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut held = self.slots.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.address) {
+        let Some((slots, address)) = &self.counted else {
+            return;
+        };
+        let mut held = slots.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(address) {
             *count -= 1;
             if *count == 0 {
-                held.remove(&self.address);
+                held.remove(address);
             }
         }
     }
@@ -54,6 +60,7 @@ impl Drop for Slot {
 
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         address @ IpAddr::V4(_) => address,
     }
@@ -77,6 +84,9 @@ mod tests {
         assert!(take("2001:db8::3").is_none());
         assert!(take("2001:db8:0:1::3").is_some());
         drop((second, third, other, v6));
+        for local in ["127.0.0.1", "::1", "::ffff:127.1.2.3"] {
+            assert!([take(local), take(local), take(local)].iter().all(Option::is_some), "{local}");
+        }
         assert!(slots.held.lock().unwrap().is_empty());
     }
 }

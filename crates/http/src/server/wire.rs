@@ -7,7 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) struct Link {
     version_known: AtomicBool,
     upgraded: AtomicBool,
+    requests: AtomicUsize,
+    written: AtomicU64,
 }
 
 impl Link {
@@ -40,6 +42,32 @@ impl Link {
     /// From now on the bytes are another protocol's. To be called before 101 is sent.
     pub(super) fn upgraded(&self) {
         self.upgraded.store(true, Ordering::Release);
+    }
+
+    /// Counts a request until the returned guard is dropped.
+    pub(super) fn request(self: &Arc<Self>) -> UnderWay {
+        self.requests.fetch_add(1, Ordering::AcqRel);
+        UnderWay(Arc::clone(self))
+    }
+
+    /// Whether some request is not answered to its end.
+    pub(super) fn has_requests(&self) -> bool {
+        self.requests.load(Ordering::Acquire) > 0
+    }
+
+    /// How many bytes the socket took so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<Link>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -72,6 +100,12 @@ impl<S, H> Wire<S, H> {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
+    }
+
+    fn count(&self, polled: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(count)) = polled {
+            self.link.written.fetch_add(*count as u64, Ordering::Relaxed);
+        }
     }
 
     fn give_poison(&mut self, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -118,6 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Wire<S, H> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.socket).poll_write(context, bytes);
+        this.count(&polled);
         this.watch_stall(context, polled)
     }
 
@@ -128,6 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Wire<S, H> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.socket).poll_write_vectored(context, slices);
+        this.count(&polled);
         this.watch_stall(context, polled)
     }
 

@@ -1,7 +1,12 @@
 //! From a command line to the command: one line for each in [`run`].
 //! Promise: settings are read only for commands that use them. Not here: exit codes and how failures are shown (`main`).
 
+pub mod admin;
+pub mod check;
 pub mod health;
+pub mod migrate;
+pub mod openapi;
+pub mod serve;
 
 use crate::cli::{Cli, Command, SettingsFlags};
 use crate::settings::{Settings, SettingsError};
@@ -13,6 +18,21 @@ pub enum Failure {
     /// The settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The runtime.
+    #[error("the system refused")]
+    System(#[from] std::io::Error),
+    /// `serve`.
+    #[error(transparent)]
+    Serve(#[from] serve::ServeFailure),
+    /// `admin`.
+    #[error(transparent)]
+    Admin(#[from] admin::AdminFailure),
+    /// `migrate`.
+    #[error(transparent)]
+    Migrate(#[from] migrate::MigrateFailure),
+    /// `check`.
+    #[error(transparent)]
+    Check(#[from] check::CheckFailure),
     /// `health`: the server is not ready.
     #[error(transparent)]
     Health(#[from] health::NotReady),
@@ -20,10 +40,33 @@ pub enum Failure {
 
 /// Runs the command to its end.
 pub fn run(cli: Cli) -> Result<(), Failure> {
+    arm_failpoint();
     match cli.command {
+        Command::Serve => Ok(runtime()?.block_on(serve::run(&settings(cli.settings)?))?),
+        Command::Admin(command) => Ok(runtime()?.block_on(admin::run(&settings(cli.settings)?, command))?),
+        Command::Migrate => Ok(runtime()?.block_on(migrate::run(&settings(cli.settings)?))?),
+        Command::Check(flags) => Ok(runtime()?.block_on(check::run(&settings(cli.settings)?, &flags))?),
+        Command::Openapi => Ok(openapi::run(&mut std::io::stdout())?),
         Command::Health => Ok(health::run(&settings(cli.settings)?, &mut std::io::stdout())?),
     }
 }
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Crash tests name the step at which the process is to die, and the how many-th time: `C5` or `C5:3`. Builds for
+/// users have no crash points.
+#[cfg(feature = "failpoints")]
+fn arm_failpoint() {
+    if let Ok(point) = std::env::var("MEDIAVAULT_FAILPOINT") {
+        let (name, nth) = point.split_once(':').unwrap_or((&point, "1"));
+        mv_blobs::failpoint::arm(name, nth.parse().unwrap_or(1));
+    }
+}
+
+#[cfg(not(feature = "failpoints"))]
+const fn arm_failpoint() {}
 
 fn settings(flags: SettingsFlags) -> Result<Settings, SettingsError> {
     Settings::read(&flags.sources()?)

@@ -215,28 +215,26 @@ impl Store {
         }
     }
 
-    fn queue_read<T, E, F>(
+    async fn queue_read<T, E, F>(
         &self,
         closure: F,
         place: &'static Location<'static>,
         is_slow: bool,
-    ) -> impl Future<Output = Result<T, E>> + Send
+    ) -> Result<T, E>
     where
         F: FnMut(&Conn) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        async move {
-            let (job, answer) = pack(closure, self.origin(place));
-            match &self.0.lanes {
-                Lanes::Sqlite { reads, slow, .. } => give(if is_slow { slow } else { reads }.push(job), Job::refuse),
-                Lanes::Postgres { fast, slow } => {
-                    let lane = if is_slow { slow } else { fast };
-                    give(lane.push(postgres::Request::Read(job)), postgres::Request::refuse);
-                }
+        let (job, answer) = pack(closure, self.origin(place));
+        match &self.0.lanes {
+            Lanes::Sqlite { reads, slow, .. } => give(if is_slow { slow } else { reads }.push(job), Job::refuse),
+            Lanes::Postgres { fast, slow } => {
+                let lane = if is_slow { slow } else { fast };
+                give(lane.push(postgres::Request::Read(job)), postgres::Request::refuse);
             }
-            receive(answer).await
         }
+        receive(answer).await
     }
 
     fn origin(&self, place: &'static Location<'static>) -> Origin {

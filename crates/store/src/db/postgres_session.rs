@@ -222,8 +222,11 @@ impl Session {
     /// Waits on this thread, until the deadline at most, and remembers what the driver met.
     fn wait<T>(&self, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Error> {
         let left = self.deadline.get().saturating_sub(self.clock.mono());
-        let waited = self.runtime.block_on(async { tokio::time::timeout(left, work).await });
-        let Ok(result) = waited else {
+        let waited = self.runtime.block_on(async {
+            // `timeout` lets quick work through even when no time is left; then nothing may be sent any more.
+            if left.is_zero() { None } else { tokio::time::timeout(left, work).await.ok() }
+        });
+        let Some(result) = waited else {
             tracing::warn!("PostgreSQL gave no answer in time; the connection is given up");
             self.trouble.set(Some(Trouble::Lost));
             return Err(Error::Unavailable);

@@ -98,7 +98,9 @@ impl<'r> Row<'r> {
                 ValueRef::Null => Cell::Null,
                 ValueRef::Integer(value) => Cell::Int(value),
                 ValueRef::Real(value) => Cell::Real(value),
-                ValueRef::Text(value) => Cell::Text(std::str::from_utf8(value).map_err(|bad| Error::Broken(bad.into()))?),
+                ValueRef::Text(value) => {
+                    Cell::Text(std::str::from_utf8(value).map_err(|bad| Error::Broken(bad.into()))?)
+                }
                 ValueRef::Blob(value) => Cell::Bytes(value),
             },
             Source::Postgres(row) => row.try_get(self.at)?,

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use mv_core::Clock;
 use rusqlite::config::DbConfig;
-use rusqlite::{CachedStatement, Connection, OpenFlags};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 
 use super::conn::{Backend, Conn, Flow};
 use super::error::Error;
@@ -116,8 +116,6 @@ pub(super) fn open(path: &Path, options: &Options, foreign_changes: Arc<AtomicU6
     let reads = Arc::new(Queue::new(READS_WAITING));
     let slow = Arc::new(Queue::new(SLOW_WAITING));
     let writes = Arc::new(Queue::new(WRITES_WAITING));
-    let opened = |error: rusqlite::Error| OpenError::Database(Box::new(error));
-
     // If a later step fails, this ends the threads that are already there.
     let lanes = Lanes::Sqlite { reads: reads.clone(), slow: slow.clone(), writes: writes.clone() };
     let started = || -> Result<Vec<JoinHandle<()>>, OpenError> {
@@ -125,14 +123,14 @@ pub(super) fn open(path: &Path, options: &Options, foreign_changes: Arc<AtomicU6
         let readers = options.readers.max(1);
         let role = Role::Reader { cache_kib: (CACHE_KIB / readers).max(8192) };
         for number in 0..readers {
-            let (connection, queue) = (connect(path, role).map_err(opened)?, reads.clone());
+            let (connection, queue) = (connect(path, role)?, reads.clone());
             threads.push(spawn(format!("db-read-{number}"), move || serve(connection, &queue, || {}))?);
         }
-        let (mut connection, queue) = (connect(path, Role::Reader { cache_kib: 8192 }).map_err(opened)?, slow);
-        let begin = limit(&mut connection, options.clock.clone()).map_err(opened)?;
+        let (mut connection, queue) = (connect(path, Role::Reader { cache_kib: 8192 })?, slow);
+        let begin = limit(&mut connection, options.clock.clone())?;
         threads.push(spawn("db-slow".to_owned(), move || serve(connection, &queue, begin))?);
-        let (connection, clock) = (connect(path, Role::Writer).map_err(opened)?, options.clock.clone());
-        let writer = Writer::prepare(connection, clock, foreign_changes).map_err(opened)?;
+        let (connection, clock) = (connect(path, Role::Writer)?, options.clock.clone());
+        let writer = Writer::prepare(connection, clock, foreign_changes)?;
         threads.push(spawn("db-write".to_owned(), move || writer.serve(&writes))?);
         Ok(threads)
     };
@@ -172,7 +170,26 @@ pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
 }
 
 /// Opens a connection with every setting that safety and speed ask for.
-pub(crate) fn connect(path: &Path, role: Role) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(path: &Path, role: Role) -> Result<Connection, OpenError> {
+    // Turning the log on, and meeting a process that is just leaving, can be `SQLITE_BUSY` without regard to the time
+    // given to wait for locks.
+    for _ in 0..100 {
+        match try_connect(path, role) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => return Err(error.into()),
+            Ok(connection) => {
+                let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+                let is_good = mode == "wal" || matches!(role, Role::Reader { .. });
+                return if is_good { Ok(connection) } else { Err(OpenError::NoLog) };
+            }
+        }
+    }
+    Err(OpenError::Locked)
+}
+
+fn try_connect(path: &Path, role: Role) -> rusqlite::Result<Connection> {
     let (access, own) = match role {
         Role::Writer => (
             OpenFlags::SQLITE_OPEN_READ_WRITE,

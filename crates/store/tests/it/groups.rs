@@ -54,8 +54,10 @@ async fn round(store: &Store, round: i64, fates: Vec<Fate>) -> Result<(), TestCa
             let result = store.write(move |tx| act(tx, round, number, fate)).await;
             if let Ok(id) = &result {
                 let id = *id;
-                let seen: i64 =
-                    store.read(move |conn| conn.one(sql("SELECT count(*) FROM notes WHERE id = $1").bind(id))).await.unwrap();
+                let seen: i64 = store
+                    .read(move |conn| conn.one(sql("SELECT count(*) FROM notes WHERE id = $1").bind(id)))
+                    .await
+                    .unwrap();
                 assert_eq!(seen, 1, "answered before it was stored");
             }
             result
@@ -75,7 +77,10 @@ async fn round(store: &Store, round: i64, fates: Vec<Fate>) -> Result<(), TestCa
     }
     let stored: Vec<i64> = store
         .read(move |conn| {
-            conn.all(sql("SELECT o.id FROM owners o JOIN notes n ON n.owner_id = o.id WHERE o.id / 1000 = $1 ORDER BY o.id").bind(round))
+            conn.all(
+                sql("SELECT o.id FROM owners o JOIN notes n ON n.owner_id = o.id WHERE o.id / 1000 = $1 ORDER BY o.id")
+                    .bind(round),
+            )
         })
         .await
         .unwrap();
@@ -87,10 +92,10 @@ on_both!(exactly_the_good_ones_are_stored, |target: Target| async move {
     let store = open(&target).await;
     let runtime = tokio::runtime::Handle::current();
     let checked = tokio::task::spawn_blocking(move || {
-        let mut number = 0;
+        let next = std::cell::Cell::new(1);
         let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
         let done = runner.run(&prop::collection::vec(any_fate(), 1..60), |fates| {
-            number += 1;
+            let number = next.replace(next.get() + 1);
             runtime.block_on(round(&store, number, fates))
         });
         done.map_err(|failure| failure.to_string())

@@ -17,7 +17,7 @@ pub(crate) const SCHEMA: &[Migration] = &[Migration {
                                  late_owner_id INTEGER REFERENCES owners (id) DEFERRABLE INITIALLY DEFERRED,
                                  folder TEXT NOT NULL DEFAULT '', title TEXT, stars INTEGER,
                                  CONSTRAINT stars_in_range CHECK (stars BETWEEN 1 AND 5), UNIQUE (folder, title)) STRICT;
-             CREATE UNIQUE INDEX notes_loud_key ON notes (upper(title) || folder);
+             CREATE UNIQUE INDEX notes_loud_key ON notes (upper(title)) WHERE folder = 'loud';
              CREATE TABLE kinds (id INTEGER PRIMARY KEY, flag INTEGER, small INTEGER, medium INTEGER, large INTEGER,
                                  ratio REAL, label TEXT, content BLOB, ident BLOB) STRICT;",
     postgres: "CREATE TABLE owners (id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -26,7 +26,7 @@ pub(crate) const SCHEMA: &[Migration] = &[Migration {
                                    late_owner_id BIGINT REFERENCES owners (id) DEFERRABLE INITIALLY DEFERRED,
                                    folder TEXT NOT NULL DEFAULT '', title TEXT, stars BIGINT,
                                    CONSTRAINT stars_in_range CHECK (stars BETWEEN 1 AND 5), UNIQUE (folder, title));
-               CREATE UNIQUE INDEX notes_loud_key ON notes ((upper(title) || folder));
+               CREATE UNIQUE INDEX notes_loud_key ON notes (upper(title)) WHERE folder = 'loud';
                CREATE TABLE kinds (id BIGINT PRIMARY KEY, flag BOOLEAN, small SMALLINT, medium INTEGER, large BIGINT,
                                    ratio DOUBLE PRECISION, label TEXT, content BYTEA, ident UUID);
                CREATE FUNCTION fail_with(code TEXT) RETURNS BIGINT LANGUAGE plpgsql AS
@@ -49,8 +49,9 @@ pub(crate) fn options() -> Options {
 
 #[expect(clippy::disallowed_methods, reason = "the suite learns its server from the environment")]
 fn server() -> String {
-    std::env::var("MEDIAVAULT_TEST_POSTGRES_URL")
-        .expect("MEDIAVAULT_TEST_POSTGRES_URL must name a PostgreSQL superuser, such as postgres://postgres@127.0.0.1/postgres")
+    std::env::var("MEDIAVAULT_TEST_POSTGRES_URL").expect(
+        "MEDIAVAULT_TEST_POSTGRES_URL must name a PostgreSQL superuser, such as postgres://postgres@127.0.0.1/postgres",
+    )
 }
 
 /// A plain connection, past the store.

@@ -27,7 +27,7 @@ on_both!(conflicts_carry_the_same_names, |target: Target| async move {
     let store = open(&target).await;
     let run = |text: &'static str| store.write(move |tx| tx.changed(sql(text)));
     run("INSERT INTO owners (id, name) VALUES (1, 'a')").await.unwrap();
-    run("INSERT INTO notes (id, folder, title) VALUES (1, 'f', 't')").await.unwrap();
+    run("INSERT INTO notes (id, folder, title) VALUES (1, 'f', 't'), (3, 'loud', 't')").await.unwrap();
     let conflict = |result: Result<u64>| match result {
         Err(Error::Conflict(name)) => name,
         other => panic!("no conflict: {other:?}"),
@@ -36,8 +36,11 @@ on_both!(conflicts_carry_the_same_names, |target: Target| async move {
     let by_name = run("INSERT INTO owners (id, name) VALUES (2, 'a')").await;
     assert!(by_name.as_ref().is_err_and(|error| error.conflict_on("name") && !error.conflict_on("id")));
     assert_eq!(conflict(by_name), "owners_name_key");
-    assert_eq!(conflict(run("INSERT INTO notes (id, folder, title) VALUES (2, 'f', 't')").await), "notes_folder_title_key");
-    assert_eq!(conflict(run("INSERT INTO notes (id, folder, title) VALUES (3, 'f', 'T')").await), "notes_loud_key");
+    assert_eq!(
+        conflict(run("INSERT INTO notes (id, folder, title) VALUES (2, 'f', 't')").await),
+        "notes_folder_title_key"
+    );
+    assert_eq!(conflict(run("INSERT INTO notes (id, folder, title) VALUES (4, 'loud', 'T')").await), "notes_loud_key");
     let check = run("INSERT INTO notes (id, stars) VALUES (4, 6)").await;
     assert!(matches!(check, Err(Error::Check(name)) if name == "stars_in_range"));
     assert!(matches!(run("INSERT INTO notes (id, owner_id) VALUES (5, 9)").await, Err(Error::ForeignKey)));
@@ -97,8 +100,10 @@ on_both!(many_rows_come_one_by_one, |target: Target| async move {
     let store = open(&target).await;
     store
         .write(|tx| {
-            tx.changed(sql("INSERT INTO kinds (id) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2048)
-                            SELECT i FROM n"))
+            tx.changed(sql(
+                "INSERT INTO kinds (id) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2048)
+                            SELECT i FROM n",
+            ))
         })
         .await
         .unwrap();
@@ -131,7 +136,9 @@ on_both!(many_rows_come_one_by_one, |target: Target| async move {
 
     let nested = store
         .read(|conn| {
-            conn.for_each(sql("SELECT id FROM kinds"), |_: i64| conn.one::<i64>(sql("SELECT count(*) FROM kinds")).map(drop))
+            conn.for_each(sql("SELECT id FROM kinds"), |_: i64| {
+                conn.one::<i64>(sql("SELECT count(*) FROM kinds")).map(drop)
+            })
         })
         .await;
     assert!(matches!(nested, Err(Error::Broken(_))));

@@ -70,10 +70,10 @@ on_both!(every_kind_of_value_survives, |target: Target| async move {
     let store = open(&target).await;
     let runtime = tokio::runtime::Handle::current();
     let checked = tokio::task::spawn_blocking(move || {
-        let mut id = 0;
+        let next = std::cell::Cell::new(1);
         let mut runner = TestRunner::new(Config { cases: 100, failure_persistence: None, ..Config::default() });
         let done = runner.run(&any_kinds(), |kinds| {
-            id += 1;
+            let id = next.replace(next.get() + 1);
             let (returned, read) = runtime.block_on(there_and_back(&store, id, kinds.clone())).unwrap();
             prop_assert_eq!(&returned, &kinds);
             prop_assert_eq!(&read, &kinds);
@@ -97,7 +97,8 @@ on_both!(placeholders_repeat_and_go_beyond_nine, |target: Target| async move {
     let store = open(&target).await;
     store
         .write(|tx| {
-            let mut insert = sql("INSERT INTO kinds (id, small, medium, large, ratio, label, content, flag, ident) VALUES
+            let mut insert =
+                sql("INSERT INTO kinds (id, small, medium, large, ratio, label, content, flag, ident) VALUES
                                   ($10, $2, $3, $4, $5, '$1', $7, $8, $9), ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
             for number in 1..=5i64 {
                 insert = insert.bind(number);
@@ -116,7 +117,7 @@ on_both!(lists_and_filters, |target: Target| async move {
     store
         .write(|tx| {
             for id in 1..=10i64 {
-                tx.changed(sql("INSERT INTO kinds (id, large) VALUES ($1, $1 * 10)").bind(id))?;
+                tx.changed(sql("INSERT INTO kinds (id, large) VALUES ($1, $2)").bind(id).bind(id * 10))?;
             }
             Ok::<_, Error>(())
         })

@@ -1,0 +1,11 @@
+//! Handlers of items.
+
+pub mod check;
+pub mod content;
+mod disposition;
+pub mod item;
+pub mod list;
+pub mod upload;
+mod upload_digests;
+pub mod upload_fields;
+pub mod urls;

@@ -1,0 +1,79 @@
+//! What the server is, for clients that have not logged in yet (contract section 1).
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::envelope::{Answer, Envelope, VERSION};
+use crate::extract::query::{NoParameters, Query};
+use crate::state::AppState;
+
+/// What the server is and can do.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Server {
+    /// Always `Media Vault`.
+    #[schema(value_type = String)]
+    name: &'static str,
+    /// Its version.
+    #[schema(value_type = String)]
+    version: &'static str,
+    /// Versions of this API.
+    #[schema(value_type = Vec<String>)]
+    api_versions: [&'static str; 1],
+    /// Who may make an account: `open` or `closed`.
+    #[schema(value_type = String)]
+    registration: &'static str,
+    /// Ways to log in.
+    login: LoginWays,
+    /// Limits of uploads.
+    limits: ServerLimits,
+    /// File formats that are understood.
+    formats: ServerFormats,
+    /// Parts of the API that this server has.
+    #[schema(value_type = Vec<String>)]
+    features: [&'static str; 6],
+}
+
+/// Ways to log in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoginWays {
+    /// By name and password.
+    password: bool,
+    /// Names of OpenID Connect providers.
+    oidc: Vec<String>,
+}
+
+/// Limits of uploads.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServerLimits {
+    /// The most bytes of one file.
+    max_upload_bytes: u64,
+    /// The best size of a piece of a resumable upload; null where the server has none.
+    tus_chunk_bytes: Option<u64>,
+}
+
+/// File formats that are understood beyond being stored.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServerFormats {
+    /// Formats of which pictures can be made.
+    decode: Vec<String>,
+    /// Formats in which pictures are made.
+    render: Vec<String>,
+}
+
+/// What the server is and can do.
+#[utoipa::path(get, path = "/server", operation_id = "server.get", tag = "server", security(()),
+    responses((status = 200, description = "The server.", body = Envelope<Server>)))]
+pub async fn get(State(state): State<AppState>, _: Query<NoParameters>) -> Answer<Server> {
+    let options = state.app.options();
+    Answer::ok(Server {
+        name: "Media Vault",
+        version: VERSION,
+        api_versions: ["v1"],
+        registration: options.registration.as_str(),
+        login: LoginWays { password: true, oidc: Vec::new() },
+        limits: ServerLimits { max_upload_bytes: options.max_upload_bytes, tus_chunk_bytes: None },
+        formats: ServerFormats { decode: Vec::new(), render: Vec::new() },
+        features: ["upload", "media", "trash", "collections", "signed_urls", "idempotency"],
+    })
+}

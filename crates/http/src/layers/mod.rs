@@ -1,0 +1,33 @@
+//! What surrounds every request: its id, its log line and metrics, a net for panics, headers for safety, and the rules
+//! for hosts and proxies. `frame` is the order in which they lie around each other.
+
+pub mod access_log;
+mod client;
+mod host;
+mod panic;
+mod request_id;
+mod security_headers;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::context::{self, RequestContext};
+use crate::state::AppState;
+
+/// The frame around every request.
+pub async fn frame(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let context = RequestContext { id: request_id::of(request.headers(), state.app.mint()), at: state.app.now() };
+    let seen = access_log::Seen::of(&request, client::address(&request, &state.wire), state.app.clock().mono());
+    let answered = context::within(context.clone(), async {
+        match host::check(&request, &state.wire) {
+            Ok(()) => panic::caught(next.run(request)).await,
+            Err(error) => error.into_response(),
+        }
+    });
+    let mut response = answered.await;
+    security_headers::set(&mut response);
+    request_id::set(&mut response, &context.id);
+    seen.log(&response, &context.id, state.app.clock().mono());
+    response
+}

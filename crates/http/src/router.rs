@@ -1,0 +1,104 @@
+//! **Every route of the product.** The same routes stand under both bases; their description is made from them.
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, OriginalUri};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum::{Router, middleware};
+use mv_core::{Code, Error};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::{auth, collections, media, server, users};
+use crate::error::ApiError;
+use crate::state::AppState;
+use crate::{docs_page, layers, openapi, ops};
+
+/// The API's routes, relative to the base.
+fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::ApiDescription::openapi())
+        .routes(routes!(server::get))
+        // accounts
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(users::me, users::update))
+        // items
+        .routes(routes!(media::upload::upload))
+        .routes(routes!(media::list::list))
+        .routes(routes!(media::check::check))
+        .routes(routes!(media::urls::urls))
+        .routes(routes!(media::item::empty_trash))
+        .routes(routes!(media::item::get, media::item::update, media::item::delete))
+        .routes(routes!(media::item::restore))
+        .routes(routes!(media::content::get, media::content::head))
+        // collections
+        .routes(routes!(collections::create, collections::list))
+        .routes(routes!(collections::get, collections::update, collections::delete))
+        .routes(routes!(collections::add_media, collections::media))
+        .routes(routes!(collections::remove_media))
+        .routes(routes!(collections::set_order, collections::move_media))
+}
+
+/// The description of the API.
+pub fn description() -> utoipa::openapi::OpenApi {
+    openapi::with_errors(api().to_openapi())
+}
+
+/// The description as the JSON text that is served, committed and compared.
+///
+/// # Errors
+/// None that these types can cause.
+pub fn description_json() -> Result<String, serde_json::Error> {
+    description().to_pretty_json().map(|text| text + "\n")
+}
+
+/// The product's whole surface.
+pub fn router(state: AppState) -> Router {
+    let (api, _) = api().split_for_parts();
+    let description = Bytes::from(description_json().unwrap_or_default());
+    let page = Bytes::from(docs_page::render(&description));
+    let json = move || async move { served(description, "application/json", docs_page::NO_POLICY) };
+    let docs = move || async move { served(page, "text/html; charset=utf-8", docs_page::POLICY) };
+    let base = api.route("/openapi.json", get(json));
+    Router::new()
+        .nest("/api/v1", base.clone())
+        .nest("/v1", base)
+        .route("/api/docs", get(docs))
+        .route("/", get(|| async { Redirect::temporary("/api/docs") }))
+        .route("/health/live", get(ops::live))
+        .route("/health/ready", get(ops::ready))
+        .route("/metrics", get(ops::metrics))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(state.clone(), layers::frame))
+        // Bodies are counted where they are read: JSON at 1 MiB, uploads at the operator's limit.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(state)
+}
+
+/// A text that is the same for every request of this version.
+fn served(body: Bytes, kind: &'static str, policy: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    (headers, body).into_response()
+}
+
+async fn unknown(OriginalUri(_): OriginalUri) -> ApiError {
+    Error::not_found().into()
+}
+
+/// OPTIONS asks what is there and is told by `Allow` (RFC 9110 section 9.3.7); any other method is wrong.
+async fn wrong_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    ApiError::from(Error::new(Code::MethodNotAllowed, "This method is not allowed here")).into_response()
+}
+

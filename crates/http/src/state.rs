@@ -1,0 +1,33 @@
+//! What every handler is given.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mv_app::App;
+
+/// The product and what the wire needs beside it. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The use cases.
+    pub app: Arc<App>,
+    /// What the operator decided about the wire.
+    pub wire: Arc<WireOptions>,
+}
+
+/// Whether an address is a proxy that the operator trusts.
+pub type TrustedProxy = Box<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
+/// Renders the metrics as Prometheus reads them.
+pub type RenderMetrics = Box<dyn Fn() -> String + Send + Sync>;
+
+/// What the operator decided about the wire.
+pub struct WireOptions {
+    /// Only requests for `localhost` or `127.0.0.1` are served (contract section 1).
+    pub loopback_host_only: bool,
+    /// The server is behind proxies: requests must come through one, over HTTPS.
+    pub trusted_proxy: Option<TrustedProxy>,
+    /// Who may read `/metrics` from elsewhere than loopback.
+    pub metrics_token: Option<String>,
+    /// Renders the metrics.
+    pub metrics: RenderMetrics,
+}
