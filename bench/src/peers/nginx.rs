@@ -1,5 +1,5 @@
 //! nginx on plain files: the yardstick of the downloads.
-//! Promise: sendfile, no access log, connections kept for ever (`bench/peers/nginx.sh`). Not here: uploads.
+//! Promise: sendfile, open files cached, no access log, connections kept for ever (`bench/peers/nginx.sh`). Not here: uploads.
 
 use std::fs;
 use std::io::Write;
@@ -14,11 +14,11 @@ pub(super) const NAME: &str = "nginx";
 /// As many files as the others get for the download scenarios.
 const FILES: u64 = crate::scenarios::SMALL_FILES;
 
-/// Starts it and puts the files to download, and one constant "own user", where it serves from.
+/// Starts it and puts the files to download where it serves from.
 pub(super) fn start(settings: &Settings, pool: &Pool) -> Result<Subject> {
     let script = Script { name: NAME, file: "nginx", verb: "start", ports: 1, ready: ("/", 403) };
     let mut dialect = Dialect::new("");
-    dialect.own_user = Some("/me.json".into());
+    dialect.own_user = Some("/me".into());
     let mut subject = script.start(settings, dialect)?;
     let root = data_folder(settings, NAME)?.join("www");
     let put = |name: &str, content: &Content| -> Result<Stored> {
@@ -27,8 +27,6 @@ pub(super) fn start(settings: &Settings, pool: &Pool) -> Result<Subject> {
             .doing(|| format!("writing {name} for nginx"))?;
         Ok(Stored { path: format!("/{name}"), size: content.len() as u64, digest: content.digest() })
     };
-    fs::write(root.join("me.json"), r#"{"id":"user_1","email":"bench@example.com"}"#)
-        .doing(|| "writing me.json for nginx".to_owned())?;
     for number in 0..FILES {
         subject.small.push(put(&format!("{number}.bin"), &pool.draw(crate::scenarios::SMALL))?);
     }

@@ -6,7 +6,13 @@
 //! Not here: what may be done by whom, and what is told to whom.
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::allow_attributes, reason = "tests may stop at once")
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes,
+        reason = "tests may stop at once"
+    )
 )]
 
 mod columns;

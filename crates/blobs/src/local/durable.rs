@@ -273,4 +273,20 @@ mod tests {
         });
         assert_eq!(sync.sync(|| Ok(())), Ok(()));
     }
+
+    #[test]
+    fn linking_does_what_renaming_does() {
+        use crate::store::BlobStore;
+        let folder = tempfile::tempdir().unwrap();
+        let store = crate::local::LocalStore::open(folder.path(), uuid::Uuid::from_u128(1), true).unwrap();
+        let segment = SegmentId::from_uuid(uuid::Uuid::from_u128(0xab));
+        let (from, to) = (file_name(segment), object_path(segment));
+        let draft = Draft::create(Arc::clone(&store.place), segment, None).unwrap();
+        draft.link_into_blobs(&from, &to).unwrap();
+        assert!(store.open(segment).is_ok());
+        assert_eq!(std::fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+        // And it never replaces.
+        let second = Draft::create(Arc::clone(&store.place), segment, None).unwrap();
+        assert!(matches!(second.link_into_blobs(&from, &to), Err(Error::Exists(_))));
+    }
 }

@@ -109,8 +109,15 @@ struct Shared {
 
 /// The queues of each kind of database; its threads hold the other ends.
 enum Lanes {
-    Sqlite { reads: Arc<Queue<Box<dyn Job<Conn>>>>, slow: Arc<Queue<Box<dyn Job<Conn>>>>, writes: Arc<Queue<Box<dyn Job<Tx>>>> },
-    Postgres { fast: Arc<Queue<postgres::Request>>, slow: Arc<Queue<postgres::Request>> },
+    Sqlite {
+        reads: Arc<Queue<Box<dyn Job<Conn>>>>,
+        slow: Arc<Queue<Box<dyn Job<Conn>>>>,
+        writes: Arc<Queue<Box<dyn Job<Tx>>>>,
+    },
+    Postgres {
+        fast: Arc<Queue<postgres::Request>>,
+        slow: Arc<Queue<postgres::Request>>,
+    },
 }
 
 /// What opening a database of either kind gives.
@@ -215,12 +222,7 @@ impl Store {
         }
     }
 
-    async fn queue_read<T, E, F>(
-        &self,
-        closure: F,
-        place: &'static Location<'static>,
-        is_slow: bool,
-    ) -> Result<T, E>
+    async fn queue_read<T, E, F>(&self, closure: F, place: &'static Location<'static>, is_slow: bool) -> Result<T, E>
     where
         F: FnMut(&Conn) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
