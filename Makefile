@@ -31,8 +31,9 @@ check: ## the rules that tools keep: format, xtask, clippy, dependencies
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@scripts/check-dependencies.sh
 
-bench: build ## measure the server beside its targets (ARGS="--only uploads --seconds 1" for less)
-	cargo run --release --locked -p mv-bench -- product $(ARGS)
+bench: ## measure the server beside peers and limits, half an hour (ARGS="--only upload --rounds 1" for less)
+	@scripts/setup.sh
+	bench/run.sh $(ARGS)
 
 fmt: ## format every Rust file
 	cargo fmt --all

@@ -21,7 +21,7 @@ NIL = bytes(16)
 
 def main() -> None:
     folder, email, wanted = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    database = sqlite3.connect(f"file:{folder / 'vault.db'}?mode=rw", uri=True)
+    database = sqlite3.connect(f"file:{folder / 'mediavault.sqlite'}?mode=rw", uri=True)
     database.row_factory = sqlite3.Row
     # Nobody else has the file open, and a copy that fails is thrown away with its folder.
     database.execute("PRAGMA synchronous = OFF")

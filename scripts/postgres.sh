@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A throwaway PostgreSQL for tests: fast, open to this machine, gone when stopped. It promises nothing about its data.
+# A throwaway PostgreSQL for tests: open to this machine, gone when stopped. It syncs as a real one does, since the
+# server refuses one that does not; in memory (see test.sh) that costs nothing.
 #   postgres.sh find          prints the folder of the newest installed server's programs
 #   postgres.sh start FOLDER  makes a cluster in FOLDER (which must not exist), prints its URL
 #   postgres.sh stop FOLDER   stops that cluster and removes FOLDER
@@ -48,8 +49,7 @@ start() {
     # Somebody may take the port between the look and the start: then another one is tried.
     for _ in 1 2 3; do
         port=$(free_port)
-        options="-p $port -k $folder -c listen_addresses=127.0.0.1 -c fsync=off"
-        options+=" -c full_page_writes=off -c max_connections=400 -c shared_buffers=128MB"
+        options="-p $port -k $folder -c listen_addresses=127.0.0.1 -c max_connections=400 -c shared_buffers=128MB"
         if as_owner "$programs/pg_ctl" -D "$folder/data" -o "$options" -l "$folder/server.log" -w start >/dev/null 2>&1; then
             echo "postgres://postgres@127.0.0.1:$port/postgres"
             return

@@ -189,8 +189,7 @@ impl App {
     ) -> Result<Committed> {
         let owner = caller.user();
         let key = self.keyring.of(&self.store, owner).await?;
-        let tag = key.dedupe_tag(&stored.sha256);
-        let plan = Plan::new(self, caller, &key, &stored, tag, fields)?;
+        let plan = Plan::new(self, caller, &key, &stored, fields)?;
         let answered = keeping.as_ref().map(|keeping| (keeping.key.clone(), keeping.fingerprint));
         let maker = Maker {
             key: key.clone(),
@@ -272,7 +271,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(app: &App, caller: &Caller, key: &mv_blobs::UserKey, stored: &Stored, tag: [u8; 32], fields: UploadFields) -> Result<Self> {
+    fn new(app: &App, caller: &Caller, key: &mv_blobs::UserKey, stored: &Stored, fields: UploadFields) -> Result<Self> {
         let owner = caller.user();
         let format = mv_media::sniff(&stored.head, stored.size == stored.head.len() as u64);
         let id: mv_core::MediaId = app.mint.id();
@@ -298,7 +297,7 @@ impl Plan {
         let blob = blobs::NewBlob {
             id: stored.blob,
             owner_id: owner,
-            dedupe_tag: tag,
+            dedupe_tag: key.dedupe_tag(&stored.sha256),
             size: stored.size,
             crc32: stored.crc32,
             checksum_sealed,

@@ -13,6 +13,7 @@ mod keyring;
 pub mod media;
 pub mod ops;
 pub mod start;
+pub mod view;
 
 use std::sync::Arc;
 

@@ -52,7 +52,7 @@ pub async fn vault_id(store: &Store, mint: &Mint) -> Result<Uuid> {
 
 /// Whether the database knows no blob yet: only then may the blob folder be new.
 pub async fn has_no_blobs(store: &Store) -> Result<bool> {
-    Ok(store.read(|db| blobs::walk_any(db, None, 1)).await?.is_empty())
+    Ok(!store.read(blobs::exist).await?)
 }
 
 /// Whether the database was made with a root key already: then a missing key file must not be made anew.

@@ -61,8 +61,10 @@ pub fn router(state: AppState) -> Router {
     let (api, _) = api().split_for_parts();
     let description = Bytes::from(description_json().unwrap_or_default());
     let page = Bytes::from(docs_page::render(&description));
-    let json = move || async move { served(description, "application/json", docs_page::NO_POLICY) };
-    let docs = move || async move { served(page, "text/html; charset=utf-8", docs_page::POLICY) };
+    let no_policy = HeaderValue::from_static(docs_page::NO_POLICY);
+    let policy = HeaderValue::from_str(&docs_page::policy()).unwrap_or_else(|_| no_policy.clone());
+    let json = move || async move { served(description, "application/json", no_policy) };
+    let docs = move || async move { served(page, "text/html; charset=utf-8", policy) };
     let base = api.route("/openapi.json", get(json));
     Router::new()
         .nest("/api/v1", base.clone())
@@ -81,10 +83,10 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// A text that is the same for every request of this version.
-fn served(body: Bytes, kind: &'static str, policy: &'static str) -> Response {
+fn served(body: Bytes, kind: &'static str, policy: HeaderValue) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
     (headers, body).into_response()

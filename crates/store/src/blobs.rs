@@ -166,6 +166,12 @@ pub fn walk_any(db: &Conn, after: Option<BlobId>, limit: u32) -> Result<Vec<(Blo
     )
 }
 
+/// Whether there is any blob at all.
+pub fn exist(db: &Conn) -> Result<bool> {
+    let found: Option<BlobId> = db.optional(sql("SELECT id FROM blobs LIMIT 1"))?;
+    Ok(found.is_some())
+}
+
 /// How many items stand on a blob.
 pub fn counted_refs_any(db: &Conn, id: BlobId) -> Result<u64> {
     db.one(sql("SELECT count(*) FROM media WHERE blob_id = $1").bind(id))

@@ -8,7 +8,7 @@ use mv_store::collection_media::{self, From};
 use mv_store::{Conn, Tx, collections, events, media};
 
 use crate::auth::access::{collection_for, collection_to_change};
-use crate::media::list::ListPage;
+use crate::view::ListPage;
 use crate::{App, Result};
 
 /// What putting items in came to.

@@ -9,7 +9,7 @@ use mv_store::{Conn, Tx, collections, events, media};
 
 use super::CollectionPage;
 use crate::auth::access::{collection_for, collection_to_change};
-use crate::media::edit::VersionCheck;
+use crate::view::VersionCheck;
 use crate::{App, Result};
 
 /// How many collections a user may have; keeps their list short enough to count.

@@ -6,13 +6,10 @@ use mv_core::taken::{Taken, TakenSource};
 use mv_core::{Caller, Error, MediaId};
 use mv_store::{Tx, events, media, usage, users};
 
-use super::ItemView;
+use crate::view::{ItemView, VersionCheck};
 use crate::auth::access::media_to_change;
 use crate::error::taken as unique;
 use crate::{App, Result};
-
-/// A check of the version that the client saw, made while the row is held.
-pub type VersionCheck = Box<dyn Fn(u64) -> std::result::Result<(), Error> + Send>;
 
 impl App {
     /// Changes an item in the library. Nothing new makes no new version and no event.

@@ -7,7 +7,7 @@ use mv_store::media_list::{self, Part};
 use mv_store::{Conn, usage};
 use serde::{Deserialize, Serialize};
 
-use super::ItemView;
+use crate::view::ListPage;
 use crate::{App, Result};
 
 /// What a list is asked for.
@@ -21,17 +21,6 @@ pub struct ListRequest {
     pub page: PageRequest,
     /// Where to go on.
     pub cursor: Option<String>,
-}
-
-/// A page of items.
-#[derive(Debug, Clone)]
-pub struct ListPage {
-    /// In the order asked for.
-    pub items: Vec<ItemView>,
-    /// How many there are in all.
-    pub total: Total,
-    /// Where the next page begins; none at the end.
-    pub next_cursor: Option<String>,
 }
 
 /// A place as a cursor holds it.

@@ -12,18 +12,9 @@ use mv_blobs::UserKey;
 use mv_core::media::Media;
 use mv_core::{Caller, Checksum, Timestamp};
 
-use crate::{App, Result};
+pub use crate::view::ItemView;
 
-/// An item as its owner sees it: with its checksum open and its links signed.
-#[derive(Debug, Clone)]
-pub struct ItemView {
-    /// The item.
-    pub media: Media,
-    /// SHA-256 of the original.
-    pub checksum: Checksum,
-    /// A signed link to the original; none while the item is in the trash.
-    pub content_url: Option<String>,
-}
+use crate::{App, Result};
 
 impl App {
     /// The view of an item for a caller who may see it.

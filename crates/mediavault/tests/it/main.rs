@@ -4,4 +4,5 @@
 use mv_testkit::{Options, on_both};
 use serde_json::json;
 
+mod readme;
 mod smoke;
