@@ -15,9 +15,12 @@ use crate::{App, Result};
 /// How long an answer is kept.
 pub(crate) const KEEP: Duration = Duration::from_secs(86_400);
 
+/// Whose key, on which route, and its hash.
+type Entry = (UserId, &'static str, [u8; 32]);
+
 /// Requests with a key that are under way in this process.
 #[derive(Clone, Default)]
-pub(crate) struct Running(Arc<Mutex<HashSet<(UserId, &'static str, [u8; 32])>>>);
+pub(crate) struct Running(Arc<Mutex<HashSet<Entry>>>);
 
 /// A request that came with a key; while this lives, others with the same key are refused.
 pub struct Retry {

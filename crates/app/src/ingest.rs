@@ -3,6 +3,7 @@
 //! leaves nothing that a user could see.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
@@ -12,10 +13,13 @@ use mv_core::event::Happened;
 use mv_core::filename::FileName;
 use mv_core::media::{Labels, Media};
 use mv_core::taken::{Taken, TakenSource};
-use mv_core::{Caller, Checksum, Code, CollectionId, Error, EventId, Timestamp};
+use mv_core::id::SegmentKind;
+use mv_core::{Caller, Checksum, Code, CollectionId, Error, EventId, SegmentId, Timestamp};
 use mv_store::blobs::{BlobRow, SegmentRow};
 use mv_store::idempotency::Key;
 use mv_store::{Tx, blobs, collection_media, collections, events, media, tombstones, usage, users};
+
+use uuid::Uuid;
 
 use crate::auth::access::collection_to_change;
 use crate::error::taken as unique;
@@ -118,8 +122,19 @@ impl App {
             self.check_room(caller, announced.least()).await?;
         }
         let key = self.keyring.of(&self.store, caller.user()).await?;
-        let new = NewBlob { blob: self.mint.id(), segment: self.mint.id(), key, declared: announced.exact(), limit };
+        let new = NewBlob { blob: self.mint.id(), segment: self.segment_id(), key, declared: announced.exact(), limit };
         Ok(Receiving { sink: Sink::Store(Box::new(self.blobs.begin(new)?)), digest: None, retry, limit, received: 0 })
+    }
+
+    /// A segment's id. Its last byte names the folder (reliability: U5): uploads that come together share one, so that
+    /// one sync of the folder serves many of them; in the long run all folders fill alike.
+    fn segment_id(&self) -> SegmentId {
+        let slot = self.segments.fetch_add(1, Ordering::Relaxed) / UPLOADS_A_FOLDER;
+        let mut bytes = *self.mint.id::<SegmentKind>().uuid().as_bytes();
+        if let Some(last) = bytes.last_mut() {
+            *last = slot as u8;
+        }
+        SegmentId::from_uuid(Uuid::from_bytes(bytes))
     }
 
     async fn check_room(&self, caller: &Caller, length: u64) -> Result<()> {
@@ -226,6 +241,8 @@ impl App {
 
 /// Smaller uploads learn of a full quota or disk when they end; a look ahead would cost more than it saves.
 const CHECK_AHEAD: u64 = 1024 * 1024;
+/// Uploads in a row whose files go to the same folder.
+const UPLOADS_A_FOLDER: u64 = 64;
 /// What uploads leave free for the database.
 const DATABASE_RESERVE: u64 = 64 * 1024 * 1024;
 

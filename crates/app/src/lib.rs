@@ -16,6 +16,7 @@ pub mod start;
 pub mod view;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use mv_blobs::{Blobs, Sealer};
 use mv_core::event::{Event, Happened};
@@ -65,6 +66,7 @@ pub struct App {
     pub(crate) passwords: Passwords,
     pub(crate) links: Arc<Links>,
     pub(crate) running: Running,
+    pub(crate) segments: AtomicU64,
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
     options: Options,

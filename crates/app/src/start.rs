@@ -2,6 +2,7 @@
 //! anything is touched.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use mv_blobs::{Blobs, RootKey};
 use mv_core::entropy::Entropy;
@@ -79,6 +80,7 @@ impl App {
             passwords: Passwords::new(options.password_threads, entropy.clone()),
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),
+            segments: AtomicU64::new(0),
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
             cursors: Cursors::new(&root_key),
             keyring: Keyring::new(root_key),

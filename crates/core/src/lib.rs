@@ -22,6 +22,7 @@ pub mod session;
 pub mod taken;
 pub mod time;
 pub mod user;
+pub mod zip;
 
 pub use caller::{Caller, Role};
 pub use checksum::Checksum;

@@ -176,7 +176,11 @@ pub fn check_rating(rating: i64) -> Result<i8, Error> {
     i8::try_from(rating).ok().filter(|r| (-1..=5).contains(r)).ok_or_else(|| Error::invalid("rating", "Must be between -1 and 5"))
 }
 
-/// Flat JSON that an application keeps with an item: at most 64 keys, 16 KiB as text, values text, number or boolean.
+/// The longest text of a property that lists can be filtered by, in bytes; longer ones are only kept.
+pub const COMPARABLE_BYTES: usize = 1024;
+
+/// Flat JSON that an application keeps with an item: at most 64 keys, 16 KiB as text, values text without NUL, number or
+/// boolean.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Properties(Map<String, Value>);
 
@@ -201,12 +205,13 @@ impl Properties {
                     members.remove(&key);
                     continue;
                 }
-                Value::String(_) | Value::Number(_) | Value::Bool(_) => (1..=64).contains(&key.len()) && !key.chars().any(char::is_control),
+                Value::String(text) => !text.contains('\0'),
+                Value::Number(_) | Value::Bool(_) => true,
                 Value::Array(_) | Value::Object(_) => false,
             };
-            if !sound {
-                let field = format!("properties.{}", key.chars().take(64).collect::<String>());
-                return Err(Error::invalid(field, "Must be text, a number or a boolean under a key of 1 to 64 bytes"));
+            if !sound || !(1..=64).contains(&key.len()) || key.chars().any(char::is_control) {
+                let field = format!("properties.{}", key.chars().filter(|c| !c.is_control()).take(64).collect::<String>());
+                return Err(Error::invalid(field, "Must be text without NUL, a number or a boolean under a key of 1 to 64 bytes"));
             }
             members.insert(key, value);
         }
@@ -227,9 +232,10 @@ impl Properties {
         Value::Object(self.0.clone()).to_string()
     }
 
-    /// Key and comparable text of each member, as filters ask for them.
+    /// Key and comparable text of each member that filters can ask for.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, String)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        let pairs = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        pairs.filter(|(_, text)| text.len() <= COMPARABLE_BYTES)
     }
 
     /// The members.
@@ -260,9 +266,11 @@ mod tests {
     fn properties_stay_flat_and_small() {
         let held = Properties::check(object(json!({ "a": 1, "b": "x", "c": true }))).unwrap();
         assert_eq!(held.merged(object(json!({ "a": null, "d": 2.5 }))).unwrap().to_json(), r#"{"b":"x","c":true,"d":2.5}"#);
-        for bad in [json!({ "a": [] }), json!({ "a": {} }), json!({ "": 1 }), json!({ "k": "x".repeat(16 * 1024) })] {
+        for bad in [json!({ "a": [] }), json!({ "a": {} }), json!({ "": 1 }), json!({ "a": "\0" }), json!({ "k": "x".repeat(16 * 1024) })] {
             assert!(Properties::check(object(bad)).is_err());
         }
+        let long = Properties::check(object(json!({ "k": "x".repeat(COMPARABLE_BYTES + 1), "n": 5 }))).unwrap();
+        assert_eq!(long.pairs().collect::<Vec<_>>(), [("n", "5".to_owned())], "only kept, not compared");
         let many: Map<String, Value> = (0..65).map(|n| (n.to_string(), json!(n))).collect();
         assert!(Properties::check(many).is_err());
         assert_eq!(Properties::from_json(&held.to_json()), held);

@@ -209,6 +209,8 @@ impl MediaFilter {
         match conditions.iter().filter(|set| **set).count() {
             0 => true,
             1 if self.external_id.is_some() => true,
+            // Items of a family lie together only where it is all of one kind.
+            1 if matches!(&self.mime_type, Some(family @ MimeFilter::Family(_)) if family.kind().is_none()) => false,
             1 if self.rating_min.is_some() => sort.key == SortKey::Rating,
             1 if self.taken_after.is_some() || self.taken_before.is_some() => sort.key == SortKey::TakenAt,
             1 if self.min_size.is_some() || self.max_size.is_some() => sort.key == SortKey::Size,

@@ -119,6 +119,14 @@ impl MimeFilter {
         if is_restricted_name(subtype) { Ok(Self::Exact(lower)) } else { Err(refused()) }
     }
 
+    /// The kind that every item of the family is of: `image/*` is only found among images.
+    pub fn kind(&self) -> Option<MediaType> {
+        match self {
+            Self::Exact(_) => None,
+            Self::Family(family) => MediaType::parse(family.trim_end_matches('/')),
+        }
+    }
+
     /// Whether a stored type (lower case, no parameters) passes.
     pub fn matches(&self, mime: &str) -> bool {
         match self {

@@ -92,7 +92,7 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
 
 /// Days since 1970 as year, month, day in the proleptic Gregorian calendar (Hinnant, "chrono-Compatible
 /// Low-Level Date Algorithms"). Here because a list formats 60 times a page and jiff's printer costs more.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);

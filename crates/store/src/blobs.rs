@@ -108,7 +108,7 @@ fn insert_segment(tx: &Tx, blob: BlobId, position: i64, segment: &SegmentRow) ->
 /// Returns the content's tag where that happened.
 pub fn release(tx: &Tx, id: BlobId, now: Timestamp) -> Result<Option<[u8; 32]>> {
     let (refs, tag): (u64, [u8; 32]) = tx.one(
-        sql("UPDATE blobs SET refs = refs - 1, dead_at = CASE WHEN refs = 1 THEN $2 END WHERE id = $1 RETURNING refs, dedupe_tag")
+        sql("UPDATE blobs SET refs = refs - 1, dead_at = CASE WHEN refs = 1 THEN CAST($2 AS BIGINT) END WHERE id = $1 RETURNING refs, dedupe_tag")
             .bind(id)
             .bind(now),
     )?;

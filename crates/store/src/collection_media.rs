@@ -4,6 +4,7 @@ use mv_core::collection::POSITION_STEP;
 use mv_core::media::Media;
 use mv_core::{CollectionId, MediaId, Timestamp, UserId};
 
+use crate::collections::touch;
 use crate::media::media_columns;
 use crate::{Conn, Result, Tx, sql};
 
@@ -42,28 +43,41 @@ pub fn remove(tx: &Tx, collection: CollectionId, id: MediaId) -> Result<Option<b
 }
 
 /// Hides or shows an item in every collection as it goes to the trash or comes back, and counts it there.
-pub fn set_hidden(tx: &Tx, id: MediaId, hidden: bool) -> Result<()> {
+/// The item's row is held by `media::find_for_change`.
+pub fn set_hidden(tx: &Tx, id: MediaId, hidden: bool, now: Timestamp) -> Result<()> {
+    if !hold_collections_of(tx, id)? {
+        return Ok(());
+    }
     let statement = sql("UPDATE collection_media SET hidden = $2 WHERE media_id = $1 AND hidden <> $2 RETURNING collection_id");
-    let mut changed: Vec<CollectionId> = tx.all(statement.bind(id).bind(hidden))?;
-    changed.sort_unstable();
-    count(tx, &changed, if hidden { -1 } else { 1 })
+    let changed: Vec<CollectionId> = tx.all(statement.bind(id).bind(hidden))?;
+    count(tx, &changed, if hidden { -1 } else { 1 }, now)
 }
 
 /// Takes an item that is about to be deleted out of every collection and counts it there.
-pub fn remove_everywhere(tx: &Tx, id: MediaId) -> Result<()> {
+/// The item's row is held by `media::find_for_change`.
+pub fn remove_everywhere(tx: &Tx, id: MediaId, now: Timestamp) -> Result<()> {
+    if !hold_collections_of(tx, id)? {
+        return Ok(());
+    }
     let statement = sql("DELETE FROM collection_media WHERE media_id = $1 RETURNING collection_id, hidden");
     let rows: Vec<(CollectionId, bool)> = tx.all(statement.bind(id))?;
-    let mut seen: Vec<CollectionId> = rows.into_iter().filter(|(_, hidden)| !hidden).map(|(collection, _)| collection).collect();
-    seen.sort_unstable();
-    count(tx, &seen, -1)
+    let seen: Vec<CollectionId> = rows.into_iter().filter(|(_, hidden)| !hidden).map(|(collection, _)| collection).collect();
+    count(tx, &seen, -1, now)
 }
 
-fn count(tx: &Tx, collections: &[CollectionId], step: i64) -> Result<()> {
-    for collection in collections {
-        let statement = sql("UPDATE collections SET media_count = media_count + $2 WHERE id = $1");
-        tx.changed(statement.bind(*collection).bind(step))?;
+/// Holds every collection that an item is in; false where there is none. Whoever changes what is in collections holds
+/// items first, then collections by id, then memberships, so that no two wait for each other.
+fn hold_collections_of(tx: &Tx, id: MediaId) -> Result<bool> {
+    let collections: Vec<CollectionId> =
+        tx.all(sql("SELECT collection_id FROM collection_media WHERE media_id = $1 ORDER BY collection_id").bind(id))?;
+    for collection in &collections {
+        tx.changed(sql("UPDATE collections SET version = version WHERE id = $1").bind(*collection))?;
     }
-    Ok(())
+    Ok(!collections.is_empty())
+}
+
+fn count(tx: &Tx, collections: &[CollectionId], step: i64, now: Timestamp) -> Result<()> {
+    collections.iter().try_for_each(|collection| touch(tx, *collection, step, now))
 }
 
 /// Where a page of a collection begins.
@@ -102,47 +116,67 @@ pub fn page(db: &Conn, collection: CollectionId, from: From, limit: u32) -> Resu
     Ok(items)
 }
 
-/// Every item's id in the collection's order, hidden ones too, for setting a whole order.
-pub fn order(db: &Conn, collection: CollectionId, limit: u32) -> Result<Vec<MediaId>> {
-    db.all(
-        sql("SELECT media_id FROM collection_media WHERE collection_id = $1 ORDER BY position, media_id LIMIT $2")
-            .bind(collection)
-            .bind(limit),
-    )
+/// Every item's id in the collection's order, and whether it is hidden.
+pub fn order(db: &Conn, collection: CollectionId) -> Result<Vec<(MediaId, bool)>> {
+    db.all(sql("SELECT media_id, hidden FROM collection_media WHERE collection_id = $1 ORDER BY position, media_id").bind(collection))
 }
 
-/// An item's position.
+/// The position of an item that is seen in the collection.
 pub fn position(db: &Conn, collection: CollectionId, id: MediaId) -> Result<Option<i64>> {
-    db.optional(sql("SELECT position FROM collection_media WHERE collection_id = $1 AND media_id = $2").bind(collection).bind(id))
+    let statement = sql("SELECT position FROM collection_media WHERE collection_id = $1 AND media_id = $2 AND hidden = FALSE");
+    db.optional(statement.bind(collection).bind(id))
 }
 
-/// The position of the first item behind `position` other than `except`; `None` where there is none.
-pub fn next_position(db: &Conn, collection: CollectionId, position: i64, except: MediaId) -> Result<Option<i64>> {
+/// The first item that is seen behind `position`, or of all (`None`).
+pub fn next_seen(db: &Conn, collection: CollectionId, position: Option<i64>) -> Result<Option<MediaId>> {
     db.optional(
-        sql("SELECT position FROM collection_media WHERE collection_id = $1 AND position > $2 AND media_id <> $3
-             ORDER BY position LIMIT 1")
+        sql("SELECT media_id FROM collection_media WHERE collection_id = $1 AND hidden = FALSE AND position > $2
+             ORDER BY position, media_id LIMIT 1")
         .bind(collection)
-        .bind(position)
-        .bind(except),
+        .bind(position.unwrap_or(i64::MIN)),
     )
 }
 
-/// The smallest position in the collection other than `except`'s.
-pub fn first_position(db: &Conn, collection: CollectionId, except: MediaId) -> Result<Option<i64>> {
-    db.optional(
-        sql("SELECT position FROM collection_media WHERE collection_id = $1 AND media_id <> $2 ORDER BY position LIMIT 1")
+/// The position of the first item behind `position` (`None`: of all) other than `except`, hidden ones too, so that no
+/// two come to stand in one place; `None` where there is none.
+pub fn next_position(db: &Conn, collection: CollectionId, position: Option<i64>, except: MediaId) -> Result<Option<i64>> {
+    let next = |hidden: bool| -> Result<Option<i64>> {
+        db.optional(
+            sql("SELECT position FROM collection_media WHERE collection_id = $1 AND hidden = $2 AND position > $3 AND media_id <> $4
+                 ORDER BY position LIMIT 1")
             .bind(collection)
+            .bind(hidden)
+            .bind(position.unwrap_or(i64::MIN))
             .bind(except),
-    )
+        )
+    };
+    // One look into each part of the index: both parts at once could only be sorted.
+    Ok(next(false)?.into_iter().chain(next(true)?).min())
 }
 
 /// Sets an item's position; the end of the collection moves along.
 pub fn set_position(tx: &Tx, collection: CollectionId, id: MediaId, position: i64) -> Result<()> {
-    let statement = sql("UPDATE collection_media SET position = $3 WHERE collection_id = $1 AND media_id = $2");
-    tx.changed(statement.bind(collection).bind(id).bind(position))?;
+    put_at(tx, collection, id, position)?;
     tx.changed(
         sql("UPDATE collections SET last_position = $2 WHERE id = $1 AND last_position < $2").bind(collection).bind(position),
     )?;
+    Ok(())
+}
+
+/// Numbers every item of the collection anew, in this order.
+pub fn renumber(tx: &Tx, collection: CollectionId, order: &[MediaId]) -> Result<()> {
+    let mut position = 0;
+    for id in order {
+        position += POSITION_STEP;
+        put_at(tx, collection, *id, position)?;
+    }
+    tx.changed(sql("UPDATE collections SET last_position = $2 WHERE id = $1").bind(collection).bind(position))?;
+    Ok(())
+}
+
+fn put_at(tx: &Tx, collection: CollectionId, id: MediaId, position: i64) -> Result<()> {
+    let statement = sql("UPDATE collection_media SET position = $3 WHERE collection_id = $1 AND media_id = $2");
+    tx.changed(statement.bind(collection).bind(id).bind(position))?;
     Ok(())
 }
 
@@ -152,5 +186,13 @@ pub fn miscounted_any(db: &Conn) -> Result<Vec<(CollectionId, u64, u64)>> {
         "SELECT c.id, c.media_count, count(m.media_id) FROM collections c
          LEFT JOIN collection_media m ON m.collection_id = c.id AND NOT m.hidden
          GROUP BY c.id, c.media_count HAVING c.media_count <> count(m.media_id)",
+    ))
+}
+
+/// Collections in which items are hidden that are not in the trash, or the other way round, for `check`: id, how many.
+pub fn misplaced_any(db: &Conn) -> Result<Vec<(CollectionId, u64)>> {
+    db.all(sql(
+        "SELECT c.collection_id, count(*) FROM collection_media c JOIN media m ON m.id = c.media_id
+         WHERE c.hidden <> m.trashed GROUP BY c.collection_id",
     ))
 }

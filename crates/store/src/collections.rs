@@ -1,17 +1,18 @@
 //! Collections themselves; what is in them is in `collection_media.rs`.
 
 use mv_core::collection::Collection;
-use mv_core::{CollectionId, Timestamp, UserId};
+use mv_core::{CollectionId, MediaId, Timestamp, UserId};
 
 use crate::{Conn, Result, Tx, row, sql};
 
 row!(Collection { id, owner_id, name, description, cover_media_id, media_count, version, created_at, updated_at });
 
-/// The chosen cover while it is in the library, else the first item.
+/// The chosen cover while it is seen in the collection, else the first item.
 macro_rules! collection_columns {
     () => {
         "c.id, c.owner_id, c.name, c.description, \
-         coalesce((SELECT v.id FROM media v WHERE v.id = c.cover_media_id AND v.trashed = FALSE), \
+         coalesce((SELECT v.media_id FROM collection_media v \
+                   WHERE v.collection_id = c.id AND v.media_id = c.cover_media_id AND v.hidden = FALSE), \
                   (SELECT f.media_id FROM collection_media f WHERE f.collection_id = c.id AND f.hidden = FALSE \
                    ORDER BY f.position, f.media_id LIMIT 1)), \
          c.media_count, c.version, c.created_at, c.updated_at"
@@ -46,6 +47,11 @@ pub fn find_for_change(tx: &Tx, who: UserId, id: CollectionId) -> Result<Option<
     if held == 1 { find_for(tx, who, id) } else { Ok(None) }
 }
 
+/// The cover that was chosen, whether or not it is seen now.
+pub fn chosen_cover(db: &Conn, id: CollectionId) -> Result<Option<MediaId>> {
+    db.one(sql("SELECT cover_media_id FROM collections WHERE id = $1").bind(id))
+}
+
 /// How many collections the user has.
 pub fn count_for(db: &Conn, who: UserId) -> Result<u64> {
     db.one(sql("SELECT count(*) FROM collections WHERE owner_id = $1").bind(who))
@@ -62,7 +68,7 @@ pub fn page_for(db: &Conn, who: UserId, after: Option<CollectionId>, skip: u64, 
 }
 
 /// Writes name, description and the chosen cover (`None` within: the first item; outer `None`: as it was).
-pub fn update(tx: &Tx, collection: &Collection, cover: Option<Option<mv_core::MediaId>>) -> Result<()> {
+pub fn update(tx: &Tx, collection: &Collection, cover: Option<Option<MediaId>>) -> Result<()> {
     tx.changed(
         sql("UPDATE collections SET name = $2, description = $3, version = $4, updated_at = $5 WHERE id = $1")
             .bind(collection.id)

@@ -188,6 +188,14 @@ pub fn live_among(db: &Conn, who: UserId, ids: &[MediaId]) -> Result<Vec<(MediaI
     db.all(statement)
 }
 
+/// Holds those of the ids that are the user's, in the library, until the transaction ends: meanwhile none goes to the trash.
+pub fn hold_live_among(tx: &Tx, who: UserId, ids: &[MediaId]) -> Result<Vec<MediaId>> {
+    let mut statement = sql("SELECT id FROM media WHERE owner_id = $1 AND trashed = FALSE AND id IN ").bind(who);
+    // In one order, so that no two who hold several wait for each other.
+    statement.push_list(ids.iter().copied()).push(" ORDER BY id").push_hold(tx);
+    tx.all(statement)
+}
+
 /// The user's oldest item in the library over these bytes.
 pub fn find_live_by_blob(db: &Conn, who: UserId, blob: BlobId) -> Result<Option<Media>> {
     db.optional(
@@ -237,8 +245,11 @@ pub fn trashed_for(db: &Conn, who: UserId, limit: u32) -> Result<Vec<MediaId>> {
     db.all(sql("SELECT id FROM media WHERE owner_id = $1 AND trashed = TRUE ORDER BY id LIMIT $2").bind(who).bind(limit))
 }
 
-/// For each of the owner's contents with an item: its tag, that item and when it went to the trash. Items in the library first.
-pub fn holding(db: &Conn, who: UserId, tags: &[[u8; 32]]) -> Result<Vec<([u8; 32], MediaId, Option<Timestamp>)>> {
+/// An item over a content: the content's tag, the item, and when it went to the trash.
+pub type Holding = ([u8; 32], MediaId, Option<Timestamp>);
+
+/// The user's items over these contents, those in the library first.
+pub fn holding(db: &Conn, who: UserId, tags: &[[u8; 32]]) -> Result<Vec<Holding>> {
     let mut statement = sql("SELECT b.dedupe_tag, m.id, m.deleted_at FROM blobs b JOIN media m ON m.blob_id = b.id
                              WHERE b.owner_id = $1 AND b.dedupe_tag IN ")
     .bind(who);

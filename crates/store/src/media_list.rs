@@ -9,7 +9,8 @@ use mv_core::{MediaId, Timestamp, UserId};
 use std::time::Duration;
 
 use crate::media::media_columns;
-use crate::{Conn, Result, Sql, sql, usage};
+use crate::usage::{self, Start};
+use crate::{Conn, Result, Sql, sql};
 
 /// Which part of a list to read.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,32 +27,37 @@ pub enum Part {
 pub fn page(db: &Conn, owner: UserId, filter: &MediaFilter, sort: Sort, part: &Part, limit: u32) -> Result<Vec<Media>> {
     let from_end = matches!(part, Part::SkipFromEnd(_));
     let walk = Sort { descending: sort.descending != from_end, ..sort };
-    let mut query = sql(concat!("SELECT ", media_columns!()));
-    let id = conditions(&mut query, owner, filter);
-    let mut skip = 0;
-    match part {
-        Part::After(place) => behind(&mut query, walk, id, place),
-        Part::Skip(count) | Part::SkipFromEnd(count) => {
-            skip = *count;
-            if filter.is_plain() && !filter.trashed && walk.key == SortKey::CreatedAt && skip > 0 {
-                let start = usage::locate(db, owner, skip, walk.descending)?;
-                skip = start.skip;
-                if let Some(bound) = start.bound {
-                    query.push(if walk.descending { " AND m.id < " } else { " AND m.id >= " }).push_bind(bound);
-                }
-            }
+    let start = match part {
+        Part::After(_) => Start::default(),
+        Part::Skip(skip) | Part::SkipFromEnd(skip) => {
+            let kept = filter.is_plain() && !filter.trashed && walk.key == SortKey::CreatedAt && *skip > 0;
+            if kept { usage::locate(db, owner, *skip, walk.descending)? } else { Start { bound: None, skip: *skip } }
         }
-    }
-    order(&mut query, walk, id);
+    };
+    let mut query = statement(owner, filter, walk, part, start);
     query.push(" LIMIT ").push_bind(limit);
-    if skip > 0 {
-        query.push(" OFFSET ").push_bind(skip);
+    if start.skip > 0 {
+        query.push(" OFFSET ").push_bind(start.skip);
     }
     let mut items = db.all(query)?;
     if from_end {
         items.reverse();
     }
     Ok(items)
+}
+
+/// The walk through the items that match, up to `LIMIT`.
+fn statement(owner: UserId, filter: &MediaFilter, walk: Sort, part: &Part, start: Start) -> Sql {
+    let mut query = sql(concat!("SELECT ", media_columns!()));
+    let id = conditions(&mut query, owner, filter);
+    if let Part::After(place) = part {
+        behind(&mut query, walk, id, place);
+    }
+    if let Some(bound) = start.bound {
+        query.push(if walk.descending { " AND m.id < " } else { " AND m.id >= " }).push_bind(bound);
+    }
+    order(&mut query, walk, id);
+    query
 }
 
 /// How many items match, counted up to one beyond `COUNT_LIMIT`.
@@ -101,6 +107,10 @@ fn conditions(query: &mut Sql, owner: UserId, filter: &MediaFilter) -> IdColumn 
             query.push(" AND m.mime_type = ").push_bind(mime.as_str());
         }
         Some(MimeFilter::Family(family)) => {
+            if let Some(kind) = filter.mime_type.as_ref().and_then(MimeFilter::kind) {
+                // Its index keeps the order of ids, which a range of types would lose.
+                query.push(" AND m.media_type = ").push_bind(kind.as_str());
+            }
             // `image/` up to `image0`: the character after the slash.
             let end = format!("{}0", family.trim_end_matches('/'));
             query.push(" AND m.mime_type >= ").push_bind(family.as_str()).push(" AND m.mime_type < ").push_bind(end);
@@ -210,3 +220,6 @@ fn order(query: &mut Sql, walk: Sort, id: IdColumn) {
     }
     query.push(id).push(direction);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Kept numbers, changed in the transaction of the item that they count: usage against the quota, items per facet, and
 //! runs of the library. So no total is ever counted and page N is found near a known place, however large the library.
 
+use std::collections::BTreeMap;
+
 use mv_core::media::{Media, fold_tag};
 use mv_core::media_filter::Facet;
+use mv_core::mime::MediaType;
 use mv_core::{MediaId, UserId};
 use uuid::Uuid;
 
@@ -132,13 +135,15 @@ fn step(tx: &Tx, owner: UserId, name: &str, direction: Step) -> Result<()> {
 /// How many items a run takes before the next begins.
 const RUN_ITEMS: u64 = 1000;
 
-/// Runs cut the library, in the order of ids, into pieces of about a thousand items. Ids grow, so only the last piece does.
+/// Runs cut the library, in the order of ids, into pieces of about a thousand items. Ids grow, so only the last piece does;
+/// when it is full the next begins, but only with an item behind all others: one that comes late or back from the trash
+/// would else cut a piece in two whose items are counted together.
 fn add_to_run(tx: &Tx, owner: UserId, id: MediaId) -> Result<()> {
     let last: Option<(Uuid, u64)> =
         tx.optional(sql("SELECT first_id, items FROM media_runs WHERE owner_id = $1 ORDER BY first_id DESC LIMIT 1").bind(owner))?;
     let first = match last {
         None => Uuid::nil(),
-        Some((first, items)) if id.uuid() > first && items >= RUN_ITEMS => id.uuid(),
+        Some((first, items)) if id.uuid() > first && items >= RUN_ITEMS && is_behind_all(tx, owner, id)? => id.uuid(),
         Some((first, _)) if id.uuid() >= first => first,
         Some(_) => run_of(tx, owner, id)?,
     };
@@ -149,6 +154,13 @@ fn add_to_run(tx: &Tx, owner: UserId, id: MediaId) -> Result<()> {
         .bind(first),
     )?;
     Ok(())
+}
+
+/// Whether no other item of the library has a greater id.
+fn is_behind_all(tx: &Tx, owner: UserId, id: MediaId) -> Result<bool> {
+    let statement = sql("SELECT id FROM media WHERE owner_id = $1 AND trashed = FALSE AND id > $2 LIMIT 1");
+    let behind: Option<MediaId> = tx.optional(statement.bind(owner).bind(id))?;
+    Ok(behind.is_none())
 }
 
 fn take_from_run(tx: &Tx, owner: UserId, id: MediaId) -> Result<()> {
@@ -164,7 +176,7 @@ fn run_of(tx: &Tx, owner: UserId, id: MediaId) -> Result<Uuid> {
 }
 
 /// Where to begin so that `skip` items of the library come before: a bound on ids and how many are left to skip behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Start {
     /// Newest first: only ids below it. Oldest first: only ids from it on. `None`: from the very end.
     pub bound: Option<MediaId>,
@@ -203,23 +215,63 @@ pub fn audit_any(db: &Conn, owner: UserId) -> Result<Vec<(String, u64, u64)>> {
              FROM media WHERE owner_id = $1")
         .bind(owner),
     )?;
-    let in_runs: u64 = db.one(sql("SELECT CAST(coalesce(sum(items), 0) AS BIGINT) FROM media_runs WHERE owner_id = $1").bind(owner))?;
-    let typed: u64 = db.one(
-        sql("SELECT CAST(coalesce(sum(items), 0) AS BIGINT) FROM media_facets WHERE owner_id = $1 AND facet LIKE 'type:%'").bind(owner),
-    )?;
-    let tagged: u64 = db.one(
-        sql("SELECT CAST(coalesce(sum(items), 0) AS BIGINT) FROM media_facets WHERE owner_id = $1 AND facet LIKE 'tag:%'").bind(owner),
-    )?;
-    let tags: u64 = db.one(sql("SELECT count(*) FROM media_tags WHERE owner_id = $1 AND NOT trashed").bind(owner))?;
-    Ok(vec![
+    let mut numbers = vec![
         ("items".to_owned(), kept.items, counted.items),
         ("trash_items".to_owned(), kept.trash_items, counted.trash_items),
         ("bytes".to_owned(), kept.bytes, counted.bytes),
         ("trash_bytes".to_owned(), kept.trash_bytes, counted.trash_bytes),
-        ("runs".to_owned(), in_runs, counted.items),
-        ("types".to_owned(), typed, counted.items),
-        ("tags".to_owned(), tagged, tags),
-    ])
+    ];
+    audit_facets(db, owner, &mut numbers)?;
+    audit_runs(db, owner, counted.items, &mut numbers)?;
+    let misplaced: u64 = db.one(
+        sql("SELECT (SELECT count(*) FROM media_tags t JOIN media m ON m.id = t.media_id WHERE t.owner_id = $1 AND t.trashed <> m.trashed)
+                  + (SELECT count(*) FROM media_properties p JOIN media m ON m.id = p.media_id
+                     WHERE p.owner_id = $1 AND p.trashed <> m.trashed)")
+        .bind(owner),
+    )?;
+    numbers.push(("tags and properties in the wrong part".to_owned(), misplaced, 0));
+    Ok(numbers)
+}
+
+/// Every counter of a facet, also where one of the two is missing.
+fn audit_facets(db: &Conn, owner: UserId, numbers: &mut Vec<(String, u64, u64)>) -> Result<()> {
+    let mut facets: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    let kept: Vec<(String, u64)> = db.all(sql("SELECT facet, items FROM media_facets WHERE owner_id = $1").bind(owner))?;
+    for (facet, items) in kept {
+        facets.entry(facet).or_default().0 = items;
+    }
+    let types = sql("SELECT media_type, count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE GROUP BY media_type");
+    let mimes = sql("SELECT mime_type, count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE GROUP BY mime_type");
+    let tags = sql("SELECT folded, count(*) FROM media_tags WHERE owner_id = $1 AND trashed = FALSE GROUP BY folded");
+    for (media_type, items) in db.all::<(MediaType, u64)>(types.bind(owner))? {
+        facets.entry(Facet::Type(media_type).name()).or_default().1 = items;
+    }
+    for (mime, items) in db.all(mimes.bind(owner))? {
+        facets.entry(Facet::Mime(mime).name()).or_default().1 = items;
+    }
+    for (tag, items) in db.all(tags.bind(owner))? {
+        facets.entry(Facet::Tag(tag).name()).or_default().1 = items;
+    }
+    facets.entry(Facet::Favorite.name()).or_default().1 =
+        db.one(sql("SELECT count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE AND favorite").bind(owner))?;
+    numbers.extend(facets.into_iter().map(|(name, (kept, counted))| (name, kept, counted)));
+    Ok(())
+}
+
+/// Every run, and whether they cover the library.
+fn audit_runs(db: &Conn, owner: UserId, items: u64, numbers: &mut Vec<(String, u64, u64)>) -> Result<()> {
+    let runs: Vec<(MediaId, u64)> =
+        db.all(sql("SELECT first_id, items FROM media_runs WHERE owner_id = $1 ORDER BY first_id").bind(owner))?;
+    let mut covered = 0;
+    for (place, (first, kept)) in runs.iter().enumerate() {
+        let next = runs.get(place + 1).map_or(MediaId::from_uuid(Uuid::max()), |(next, _)| *next);
+        let statement = sql("SELECT count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE AND id >= $2 AND id < $3");
+        let counted: u64 = db.one(statement.bind(owner).bind(*first).bind(next))?;
+        covered += counted;
+        numbers.push((format!("items from {first} on in runs"), *kept, counted));
+    }
+    numbers.push(("items in runs".to_owned(), covered, items));
+    Ok(())
 }
 
 /// Every user, for `check`.

@@ -114,9 +114,8 @@ impl Actor {
     }
 
     /// Uploads a file and gives the new item.
-    #[track_caller]
-    pub fn upload<'a>(&'a self, filename: &'a str, bytes: &'a [u8]) -> impl Future<Output = Value> + 'a {
-        async move { self.try_upload("", filename, bytes, &[]).await.expect(201) }
+    pub async fn upload(&self, filename: &str, bytes: &[u8]) -> Value {
+        self.try_upload("", filename, bytes, &[]).await.expect(201)
     }
 
     /// Uploads a file as the body itself. `headers` may replace `content-type`.

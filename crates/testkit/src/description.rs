@@ -39,7 +39,7 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
         if !response["content"]["application/json"].is_null() {
             let pointer = format!(
                 "#/paths/{}/{}/responses/{status}/content/application~1json/schema",
-                template.replace('~', "~0").replace('/', "~1"),
+                template.replace('~', "~0").replace('/', "~1").replace('{', "%7B").replace('}', "%7D"),
                 method.to_lowercase()
             );
             validate(&pointer, answer);

@@ -1,5 +1,7 @@
 //! What is in a collection: put in, taken out, listed in its order.
 
+use std::collections::HashSet;
+
 use mv_core::access::Need;
 use mv_core::event::{Event, Happened};
 use mv_core::page::{MAX_SKIP, PageRequest, Total};
@@ -10,6 +12,31 @@ use mv_store::{Conn, Tx, collections, events, media};
 use crate::auth::access::{collection_for, collection_to_change};
 use crate::view::ListPage;
 use crate::{App, Result};
+
+/// Items to put in, as they were named.
+#[derive(Debug, Clone)]
+pub enum Named {
+    /// One, as `media_id`.
+    One(MediaId),
+    /// A list, as `media_ids`; the same may be in it twice.
+    Many(Vec<MediaId>),
+}
+
+impl Named {
+    fn ids(&self) -> &[MediaId] {
+        match self {
+            Self::One(id) => std::slice::from_ref(id),
+            Self::Many(ids) => ids,
+        }
+    }
+
+    fn field(&self, place: usize) -> String {
+        match self {
+            Self::One(_) => "media_id".to_owned(),
+            Self::Many(_) => format!("media_ids[{place}]"),
+        }
+    }
+}
 
 /// What putting items in came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +52,16 @@ impl App {
     ///
     /// # Errors
     /// `not_found` for the collection, `validation_error` naming each item that is not the caller's.
-    pub async fn add_to_collection(&self, caller: &Caller, id: CollectionId, ids: Vec<MediaId>) -> Result<Added> {
+    pub async fn add_to_collection(&self, caller: &Caller, id: CollectionId, named: Named) -> Result<Added> {
         let (asked, now, event) = (*caller, self.now(), self.mint.id());
-        let mut unique = ids.clone();
-        let mut seen = std::collections::HashSet::new();
+        let mut unique = named.ids().to_vec();
+        let mut seen = HashSet::new();
         unique.retain(|id| seen.insert(*id));
         self.store
             .write(move |tx: &Tx| -> Result<Added> {
+                let held = media::hold_live_among(tx, asked.user(), &unique)?;
                 let collection = collection_to_change(tx, &asked, id)?;
-                check_items(tx, &asked, &ids, &unique)?;
+                check_items(&named, &held)?;
                 let added = collection_media::append(tx, id, &unique, asked.user(), now)?;
                 let outcome = Added { added: added.len(), already_present: unique.len() - added.len() };
                 if !added.is_empty() {
@@ -121,14 +149,11 @@ fn numbered(page: PageRequest, total: Total) -> Result<From> {
     Err(Error::invalid("page", message).into())
 }
 
-fn check_items(tx: &Tx, caller: &Caller, sent: &[MediaId], unique: &[MediaId]) -> Result<()> {
-    let held: std::collections::HashSet<MediaId> =
-        media::live_among(tx, caller.user(), unique)?.into_iter().map(|(id, _)| id).collect();
+fn check_items(named: &Named, held: &[MediaId]) -> Result<()> {
+    let held: HashSet<&MediaId> = held.iter().collect();
     let mut problems = mv_core::Problems::default();
-    for (place, id) in sent.iter().enumerate() {
-        if !held.contains(id) {
-            problems.add(format!("media_ids[{place}]"), "Is not one of your items");
-        }
+    for (place, _) in named.ids().iter().enumerate().filter(|(_, id)| !held.contains(id)) {
+        problems.add(named.field(place), "Is not one of your items");
     }
     Ok(problems.finish()?)
 }

@@ -5,7 +5,7 @@ use mv_core::collection::{Collection, CollectionPatch};
 use mv_core::event::{Event, Happened};
 use mv_core::page::{PageRequest, Total};
 use mv_core::{Caller, CollectionId, Error, Timestamp};
-use mv_store::{Conn, Tx, collections, events, media};
+use mv_store::{Conn, Tx, collection_media, collections, events};
 
 use super::CollectionPage;
 use crate::auth::access::{collection_for, collection_to_change};
@@ -95,7 +95,7 @@ impl App {
             .write(move |tx: &Tx| -> Result<Collection> {
                 let mut collection = collection_to_change(tx, &asked, id)?;
                 check(collection.version)?;
-                if !apply(tx, &asked, &patch, &mut collection, now)? {
+                if !apply(tx, &patch, &mut collection, now)? {
                     return Ok(collection);
                 }
                 collections::update(tx, &collection, patch.cover_media_id)?;
@@ -123,7 +123,7 @@ impl App {
 }
 
 /// Whether anything changed; the version has grown then.
-fn apply(tx: &Tx, caller: &Caller, patch: &CollectionPatch, collection: &mut Collection, now: Timestamp) -> Result<bool> {
+fn apply(tx: &Tx, patch: &CollectionPatch, collection: &mut Collection, now: Timestamp) -> Result<bool> {
     let before = collection.clone();
     if let Some(name) = &patch.name {
         collection.name.clone_from(name);
@@ -132,11 +132,12 @@ fn apply(tx: &Tx, caller: &Caller, patch: &CollectionPatch, collection: &mut Col
         collection.description.clone_from(description);
     }
     if let Some(Some(cover)) = patch.cover_media_id
-        && media::live_among(tx, caller.user(), &[cover])?.is_empty()
+        && collection_media::position(tx, collection.id, cover)?.is_none()
     {
-        return Err(Error::invalid("cover_media_id", "Is not one of your items").into());
+        return Err(Error::invalid("cover_media_id", "Is not in the collection").into());
     }
-    if *collection == before && patch.cover_media_id.is_none_or(|cover| cover == before.cover_media_id && cover.is_some()) {
+    let chosen = collections::chosen_cover(tx, collection.id)?;
+    if *collection == before && patch.cover_media_id.is_none_or(|cover| cover == chosen) {
         return Ok(false);
     }
     collection.version += 1;

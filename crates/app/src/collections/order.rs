@@ -1,8 +1,9 @@
-//! The order of a collection: all of it at once, or one item behind another.
+//! The order of a collection: all of it at once, or one item behind another. Only items that are seen count; those in
+//! the trash stay behind what they were behind.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use mv_core::collection::{MAX_BATCH, POSITION_STEP, between};
+use mv_core::collection::{MAX_BATCH, between};
 use mv_core::event::{Event, Happened};
 use mv_core::{Caller, CollectionId, Error, MediaId};
 use mv_store::{Tx, collection_media, collections, events};
@@ -11,7 +12,7 @@ use crate::auth::access::collection_to_change;
 use crate::{App, Result};
 
 impl App {
-    /// Puts all items of a collection into this order; it must name each exactly once.
+    /// Puts the items of a collection into this order; it must name each exactly once. The same order is no change.
     ///
     /// # Errors
     /// `not_found`, `validation_error` on `media_ids`.
@@ -20,15 +21,15 @@ impl App {
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 let collection = collection_to_change(tx, &asked, id)?;
-                let held = collection_media::order(tx, id, MAX_BATCH as u32 + 1)?;
-                let (have, want): (HashSet<_>, HashSet<_>) = (held.iter().collect(), wanted.iter().collect());
-                if held.len() > MAX_BATCH {
+                if collection.media_count > MAX_BATCH as u64 {
                     return Err(Error::invalid("media_ids", "The collection has more than 1000 items; move them one by one with PATCH").into());
                 }
-                if want.len() != wanted.len() || have != want {
-                    return Err(Error::invalid("media_ids", "Must name every item of the collection exactly once").into());
+                let held = collection_media::order(tx, id)?;
+                let order = arrange(&held, &wanted)?;
+                if held.iter().map(|(known, _)| known).eq(&order) {
+                    return Ok(());
                 }
-                renumber(tx, id, &wanted)?;
+                collection_media::renumber(tx, id, &order)?;
                 collections::touch(tx, id, 0, now)?;
                 events::append(tx, &Event { id: event, at: now, what: Happened::CollectionUpdated(collection.reference()) })?;
                 Ok(())
@@ -36,7 +37,7 @@ impl App {
             .await
     }
 
-    /// Moves one item behind another, or to the front (`after` is `None`).
+    /// Moves one item behind another, or to the front (`after` is `None`). Where it is there already, nothing changes.
     ///
     /// # Errors
     /// `not_found`, `validation_error` where one of the two is not in the collection.
@@ -45,7 +46,9 @@ impl App {
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 let collection = collection_to_change(tx, &asked, id)?;
-                place(tx, id, item, after)?;
+                if !place(tx, id, item, after)? {
+                    return Ok(());
+                }
                 collections::touch(tx, id, 0, now)?;
                 events::append(tx, &Event { id: event, at: now, what: Happened::CollectionUpdated(collection.reference()) })?;
                 Ok(())
@@ -54,37 +57,53 @@ impl App {
     }
 }
 
-fn place(tx: &Tx, id: CollectionId, item: MediaId, after: Option<MediaId>) -> Result<()> {
+/// The whole order, hidden items too, from the wanted one of those that are seen.
+fn arrange(held: &[(MediaId, bool)], wanted: &[MediaId]) -> Result<Vec<MediaId>> {
+    let seen: HashSet<MediaId> = held.iter().filter(|(_, hidden)| !hidden).map(|(id, _)| *id).collect();
+    let named: HashSet<MediaId> = wanted.iter().copied().collect();
+    if named.len() != wanted.len() || named != seen {
+        return Err(Error::invalid("media_ids", "Must name every item of the collection exactly once").into());
+    }
+    let mut followers: HashMap<Option<MediaId>, Vec<MediaId>> = HashMap::new();
+    let mut leader = None;
+    for (id, hidden) in held {
+        if *hidden {
+            followers.entry(leader).or_default().push(*id);
+        } else {
+            leader = Some(*id);
+        }
+    }
+    let mut order = followers.remove(&None).unwrap_or_default();
+    for id in wanted {
+        order.push(*id);
+        order.extend(followers.remove(&Some(*id)).unwrap_or_default());
+    }
+    Ok(order)
+}
+
+/// Puts the item behind `after`; false where it is there already.
+fn place(tx: &Tx, id: CollectionId, item: MediaId, after: Option<MediaId>) -> Result<bool> {
     let absent = |field| Error::invalid(field, "Is not in the collection");
     collection_media::position(tx, id, item)?.ok_or_else(|| absent("media_id"))?;
     if after == Some(item) {
         return Err(Error::invalid("after", "Must be another item").into());
     }
-    let (before, behind) = neighbours(tx, id, item, after)?.ok_or_else(|| absent("after"))?;
-    if let Some(position) = between(before, behind) {
+    let before = match after {
+        Some(after) => Some(collection_media::position(tx, id, after)?.ok_or_else(|| absent("after"))?),
+        None => None,
+    };
+    if collection_media::next_seen(tx, id, before)? == Some(item) {
+        return Ok(false);
+    }
+    if let Some(position) = between(before, collection_media::next_position(tx, id, before, item)?) {
         collection_media::set_position(tx, id, item, position)?;
-        return Ok(());
+        return Ok(true);
     }
     // No room between the two: all are numbered anew, once in many moves to the same place.
-    let mut order = collection_media::order(tx, id, u32::MAX)?;
+    let mut order: Vec<MediaId> = collection_media::order(tx, id)?.into_iter().map(|(known, _)| known).collect();
     order.retain(|known| *known != item);
     let at = after.and_then(|after| order.iter().position(|known| *known == after)).map_or(0, |at| at + 1);
     order.insert(at, item);
-    renumber(tx, id, &order)
-}
-
-/// The positions between which the item goes; `None` where `after` is not in the collection.
-fn neighbours(tx: &Tx, id: CollectionId, item: MediaId, after: Option<MediaId>) -> Result<Option<(Option<i64>, Option<i64>)>> {
-    let Some(after) = after else {
-        return Ok(Some((None, collection_media::first_position(tx, id, item)?)));
-    };
-    let Some(before) = collection_media::position(tx, id, after)? else { return Ok(None) };
-    Ok(Some((Some(before), collection_media::next_position(tx, id, before, item)?)))
-}
-
-fn renumber(tx: &Tx, id: CollectionId, order: &[MediaId]) -> Result<()> {
-    for (place, item) in (1_i64..).zip(order) {
-        collection_media::set_position(tx, id, *item, place.saturating_mul(POSITION_STEP))?;
-    }
-    Ok(())
+    collection_media::renumber(tx, id, &order)?;
+    Ok(true)
 }

@@ -26,7 +26,7 @@ impl App {
                     return Ok(());
                 }
                 usage::to_trash(tx, &item)?;
-                collection_media::set_hidden(tx, id, true)?;
+                collection_media::set_hidden(tx, id, true, now)?;
                 stamp(&mut item, Some(now), now);
                 media::set_trashed(tx, &item)?;
                 record(tx, event, now, Happened::MediaDeleted { media: item.reference(), permanent: false })
@@ -50,7 +50,7 @@ impl App {
                     return Ok(item);
                 }
                 usage::from_trash(tx, &item)?;
-                collection_media::set_hidden(tx, id, false)?;
+                collection_media::set_hidden(tx, id, false, now)?;
                 stamp(&mut item, None, now);
                 media::set_trashed(tx, &item)?;
                 record(tx, event, now, Happened::MediaRestored(item.reference()))?;
@@ -125,7 +125,7 @@ fn record(tx: &Tx, id: EventId, at: Timestamp, what: Happened) -> Result<()> {
 /// An item's rows away and its blob released; the last item over some bytes leaves a tombstone.
 fn forget(tx: &Tx, item: &Media, now: Timestamp) -> Result<()> {
     usage::remove(tx, item)?;
-    collection_media::remove_everywhere(tx, item.id)?;
+    collection_media::remove_everywhere(tx, item.id, now)?;
     media::delete(tx, item.id)?;
     if let Some(tag) = blobs::release(tx, item.blob_id, now)? {
         tombstones::remember(tx, item.owner_id, tag, now)?;

@@ -137,6 +137,9 @@ impl App {
         for (id, kept, counted) in self.store.read_slow(collection_media::miscounted_any).await? {
             report.problems.push(format!("{id} counts {kept} items, {counted} are in it"));
         }
+        for (id, misplaced) in self.store.read_slow(collection_media::misplaced_any).await? {
+            report.problems.push(format!("{id} hides items of the library or shows items in the trash: {misplaced}"));
+        }
         Ok(())
     }
 }

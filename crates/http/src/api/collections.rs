@@ -1,7 +1,10 @@
 //! Collections and what is in them (contract section 5).
 
+use std::sync::OnceLock;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
+use mv_app::collections::contents::Named;
 use mv_core::collection::{CollectionPatch, MAX_BATCH, check_name};
 use mv_core::media::check_description;
 use mv_core::page::PageRequest;
@@ -15,7 +18,7 @@ use crate::extract::body::{Json, nullable};
 use crate::extract::caller::Auth;
 use crate::extract::conditional::version_matches;
 use crate::extract::path::Path;
-use crate::extract::query::{NoParameters, Pairs, Parameters, Query};
+use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::collection::CollectionOut;
 use crate::wire::media::MediaOut;
@@ -99,6 +102,11 @@ impl Wanted {
 impl Parameters for CollectionsParameters {
     type Read = Wanted;
 
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
+
     fn read(pairs: &mut Pairs) -> Result<Wanted, Error> {
         let mut problems = Problems::default();
         let wanted = Wanted::read(pairs, &mut problems);
@@ -113,6 +121,11 @@ impl Parameters for CollectionsParameters {
 
 impl Parameters for ContentsParameters {
     type Read = Wanted;
+
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
 
     fn read(pairs: &mut Pairs) -> Result<Wanted, Error> {
         let mut problems = Problems::default();
@@ -169,7 +182,7 @@ pub struct UpdateCollection {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     description: Option<Option<String>>,
-    /// The item that stands for it; null lets the first stand for it.
+    /// The item of the collection that stands for it; null lets the first stand for it.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     cover_media_id: Option<Option<String>>,
@@ -200,7 +213,9 @@ fn media_id(field: impl Into<std::borrow::Cow<'static, str>>, text: &str) -> Res
 
 /// Change a collection. `If-Match` compares the version.
 #[utoipa::path(patch, path = "/collections/{id}", operation_id = "collections.update", tag = "collections",
-    params(("id" = String, Path, description = "The collection.")), request_body = UpdateCollection,
+    params(("id" = String, Path, description = "The collection."),
+        ("If-Match" = Option<String>, Header, description = "The tag that GET gave; 412 where it was changed since.")),
+    request_body = UpdateCollection,
     responses((status = 200, description = "The collection as it is now.", body = Envelope<CollectionOut>)))]
 pub async fn update(
     State(state): State<AppState>,
@@ -247,13 +262,12 @@ pub struct AddedMedia {
 }
 
 impl AddMedia {
-    fn checked(self) -> Result<Vec<MediaId>, Error> {
-        let ids = match (self.media_ids, self.media_id) {
-            (Some(ids), None) => ids,
-            (None, Some(id)) => return media_id("media_id", &id).map(|id| vec![id]),
-            _ => return Err(Error::invalid("media_ids", "Either media_ids or media_id is required")),
-        };
-        checked_ids(&ids)
+    fn checked(self) -> Result<Named, Error> {
+        match (self.media_ids, self.media_id) {
+            (Some(ids), None) => checked_ids(&ids).map(Named::Many),
+            (None, Some(id)) => media_id("media_id", &id).map(Named::One),
+            _ => Err(Error::invalid("media_ids", "Either media_ids or media_id is required")),
+        }
     }
 }
 
@@ -316,8 +330,9 @@ pub async fn remove_media(
 /// A whole order.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "media_ids": ["media_01h455vb4pex5vsknk084sn02q"] }))]
 pub struct SetOrder {
-    /// Every item of the collection exactly once; at most 1000.
+    /// Every item of the collection that is not in the trash, exactly once; at most 1000.
     media_ids: Vec<String>,
 }
 

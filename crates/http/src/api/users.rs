@@ -23,6 +23,7 @@ pub async fn me(State(state): State<AppState>, _: Query<NoParameters>, Auth(auth
 /// What to change: absent keeps, null clears (RFC 7396).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "display_name": "Alice", "time_zone": "Europe/Berlin" }))]
 pub struct UpdateMe {
     /// What others see.
     #[serde(default, deserialize_with = "nullable")]

@@ -93,6 +93,10 @@ fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, ApiError> {
     if bytes.is_empty() {
         return Err(Error::invalid("body", "Must be a JSON object").into());
     }
+    // Serde would take a list for an object, member by member.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Error::invalid("body", "Must be a JSON object").into());
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer);
     match parsed {

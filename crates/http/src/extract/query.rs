@@ -1,6 +1,7 @@
 //! Query strings: every parameter known, none twice, every bad one named.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -20,11 +21,21 @@ pub trait Parameters: IntoParams {
     /// What they are read into.
     type Read;
 
+    /// Where the names are kept once they were taken from the documentation.
+    fn known() -> &'static OnceLock<Vec<Known>>;
+
     /// Reads the values; every problem is collected.
     ///
     /// # Errors
     /// `validation_error` naming each bad parameter.
     fn read(pairs: &mut Pairs) -> Result<Self::Read, Error>;
+}
+
+/// A parameter that a route knows.
+#[derive(Debug)]
+pub struct Known {
+    name: String,
+    repeats: bool,
 }
 
 /// For routes without parameters: any is refused.
@@ -39,6 +50,12 @@ impl IntoParams for NoParameters {
 
 impl Parameters for NoParameters {
     type Read = ();
+
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
+
     fn read(_: &mut Pairs) -> Result<(), Error> {
         Ok(())
     }
@@ -141,15 +158,18 @@ impl Pairs {
         })
     }
 
-    fn check_names<T: IntoParams>(&self) -> Result<(), Error> {
-        let known = T::into_params(|| None);
+    fn check_names<T: Parameters>(&self) -> Result<(), Error> {
+        let known = T::known().get_or_init(|| {
+            let documented = T::into_params(|| None);
+            documented.into_iter().map(|parameter| Known { repeats: is_list(&parameter), name: parameter.name }).collect()
+        });
         let mut problems = Problems::default();
         for (index, (name, _)) in self.0.iter().enumerate() {
-            let documented = known.iter().find(|parameter| parameter.name == *name || is_keyed(&parameter.name, name));
+            let documented = known.iter().find(|known| known.name == *name || is_keyed(&known.name, name));
             let earlier = self.0.iter().take(index).filter(|(other, _)| other == name).count();
             match documented {
                 None => problems.add(name.chars().filter(|c| !c.is_control()).take(100).collect::<String>(), "Is not known here"),
-                Some(parameter) if earlier == 1 && !is_list(parameter) => problems.add(name.clone(), "Must be given once"),
+                Some(known) if earlier == 1 && !known.repeats => problems.add(name.clone(), "Must be given once"),
                 Some(_) => {}
             }
         }

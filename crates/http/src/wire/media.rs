@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+/// Bytes of a file.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct Binary(#[expect(dead_code, reason = "documents a body; its bytes are streamed")] Vec<u8>);
+
 /// A media item.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Media)]

@@ -86,6 +86,11 @@ on_both!(takes_out, |server| async move {
     assert_eq!((told.0.as_str(), &told.2["media_ids"]), ("collection.media_removed", &json!([ids[1]])));
     alice.post(&path, json!({ "media_id": ids[1] })).await.expect(200);
     assert_eq!(contents(&alice, &id).await, [&ids[0], &ids[2], &ids[1]].map(Clone::clone), "put in again it is the last");
+    alice.delete(&format!("/media/{}", ids[0])).await.expect(204);
+    alice.delete(&format!("{path}/{}", ids[0])).await.expect(204);
+    alice.post_empty(&format!("/media/{}/restore", ids[0])).await.expect(200);
+    assert_eq!(contents(&alice, &id).await, [ids[2].clone(), ids[1].clone()], "taken out while in the trash, it does not come back");
+    must_be_sound(&server, "after taking out").await;
 });
 
 on_both!(lists_in_its_order_page_by_page, |server| async move {
@@ -147,7 +152,7 @@ on_both!(follows_its_items_into_the_trash_and_back, |server| async move {
     assert_eq!((&shown(&alice, &id).await["media_count"], &shown(&alice, &other).await["media_count"]), (&json!(3), &json!(1)));
 
     alice.delete(&format!("/media/{}", ids[0])).await.expect(204);
-    alice.delete(&format!("/collections/{id}/media/{}", ids[0])).await.error_on(404, "not_found", &[]);
+    alice.delete(&format!("/collections/{other}/media/{}", ids[0])).await.error_on(404, "not_found", &[]);
     let again = alice.post(&format!("/collections/{id}/media"), json!({ "media_id": ids[0] })).await;
     again.error_on(400, "validation_error", &["media_id"]);
     alice.delete(&format!("/media/{}?permanent=true", ids[0])).await.expect(204);

@@ -10,6 +10,7 @@ on_both!(bad_requests_change_nothing, |server| async move {
     let creations = [
         ("no members", json!({}), vec!["name"]),
         ("not an object", json!([]), vec!["body"]),
+        ("a list of the values", json!(["name", null]), vec!["body"]),
         ("a string", json!("name"), vec!["body"]),
         ("null", json!(null), vec!["body"]),
         ("an empty name", json!({ "name": "" }), vec!["name"]),

@@ -82,7 +82,7 @@ on_both!(moves_one_behind_another, |server| async move {
     }
     assert_eq!((version(&alice, &id).await, server.events().await.len()), before);
     let mut want: Vec<usize> = (0..5).collect();
-    let moves = [(4, None), (0, Some(3)), (1, Some(4)), (4, Some(0)), (3, Some(4)), (2, Some(3)), (2, None), (3, Some(2)), (0, Some(3))];
+    let moves = [(4, None), (0, Some(3)), (1, Some(2)), (4, Some(0)), (3, Some(4)), (2, Some(3)), (2, None), (3, Some(2)), (0, Some(3))];
     for (item, after) in moves {
         let body = json!({ "media_id": ids[item], "after": after.map(|after: usize| ids[after].clone()) });
         alice.patch(&path, body).await.expect(204);

@@ -5,17 +5,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// An answer as it came over the socket.
-pub struct Received {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(super) struct Received {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
     /// Whether all bytes that `Content-Length` promised have come.
-    pub complete: bool,
+    pub(super) complete: bool,
 }
 
 impl Received {
     /// The error's code and the fields that it names.
-    pub fn error(&self) -> (String, Vec<String>) {
+    pub(super) fn error(&self) -> (String, Vec<String>) {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let details = body["error"]["details"].as_array().cloned().unwrap_or_default();
         let fields = details.iter().map(|detail| detail["field"].as_str().unwrap().to_owned()).collect();
@@ -24,25 +24,25 @@ impl Received {
 }
 
 /// A connection.
-pub struct Socket(TcpStream);
+pub(super) struct Socket(TcpStream);
 
 impl Socket {
-    pub async fn open(server: &Server) -> Self {
+    pub(super) async fn open(server: &Server) -> Self {
         Self(TcpStream::connect(server.address()).await.unwrap())
     }
 
     /// Sends bytes; false where the server has closed.
-    pub async fn send(&mut self, bytes: &[u8]) -> bool {
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).await.is_ok()
     }
 
     /// Sends no more.
-    pub async fn finish(&mut self) {
+    pub(super) async fn finish(&mut self) {
         self.0.shutdown().await.ok();
     }
 
     /// Reads one answer; informational ones are passed over. `None`: closed before any.
-    pub async fn answer(&mut self) -> Option<Received> {
+    pub(super) async fn answer(&mut self) -> Option<Received> {
         let read = tokio::time::timeout(Duration::from_secs(20), self.read_answer()).await;
         read.unwrap_or_else(|_| panic!("no answer within 20 s"))
     }
@@ -77,7 +77,7 @@ impl Socket {
 }
 
 /// The head of a request by this actor; `headers` as lines without their ends.
-pub fn head(actor: &Actor, method: &str, path: &str, headers: &[&str]) -> Vec<u8> {
+pub(super) fn head(actor: &Actor, method: &str, path: &str, headers: &[&str]) -> Vec<u8> {
     let mut text = format!("{method} /api/v1{path} HTTP/1.1\r\nHost: {}\r\n", actor.server.address());
     if let Some(token) = &actor.token {
         text.push_str(&format!("Authorization: Bearer {token}\r\n"));
@@ -91,7 +91,7 @@ pub fn head(actor: &Actor, method: &str, path: &str, headers: &[&str]) -> Vec<u8
 }
 
 /// Sends a form whose body stands as it is, and gives the answer.
-pub async fn send_form(actor: &Actor, content_type: &str, body: &[u8]) -> Received {
+pub(super) async fn send_form(actor: &Actor, content_type: &str, body: &[u8]) -> Received {
     let mut socket = Socket::open(&actor.server).await;
     let (kind, length) = (format!("Content-Type: {content_type}"), format!("Content-Length: {}", body.len()));
     socket.send(&head(actor, "POST", "/media/upload", &[&kind, &length])).await;

@@ -182,7 +182,24 @@ on_both!(deleted_bytes_are_refused_where_the_client_asks, |server| async move {
     alice.upload_raw("?on_deleted=reject&on_duplicate=existing", photo.clone(), &[]).await.error_on(409, "previously_deleted", &[]);
     assert_eq!(state(&alice).await, before);
     bob.upload_raw("?on_deleted=reject", photo.clone(), &[]).await.expect(201);
+    // With the checksum in the query it is told before the body.
+    let path = format!("/media/upload?on_deleted=reject&checksum={}", checksum(&photo));
+    let mut socket = Socket::open(&server).await;
+    let headers = ["Content-Type: image/jpeg", "Content-Length: 5000", "Expect: 100-continue"];
+    socket.send(&head(&alice, "POST", &path, &headers)).await;
+    let answer = socket.answer().await.unwrap();
+    assert_eq!((answer.status, answer.error().0.as_str()), (409, "previously_deleted"));
+
     alice.upload_raw("?on_deleted=store", photo.clone(), &[]).await.expect(201);
     alice.upload_raw("?on_deleted=reject", photo.clone(), &[]).await.expect(201);
+    // Deleted is also what lies in the trash and nowhere else.
+    let other = jpeg(2, 5_000);
+    let trashed = alice.upload("b.jpg", &other).await;
+    alice.delete(&path_of(&trashed)).await.expect(204);
+    alice.upload_raw("?on_deleted=reject", other.clone(), &[]).await.error_on(409, "previously_deleted", &[]);
+    let early = alice.upload_raw(&format!("?on_deleted=reject&checksum={}", checksum(&other)), other.clone(), &[]).await;
+    early.error_on(409, "previously_deleted", &[]);
+    alice.post_empty(&format!("{}/restore", path_of(&trashed))).await.expect(200);
+    alice.upload_raw("?on_deleted=reject", other.clone(), &[]).await.expect(201);
     sound(&server).await;
 });

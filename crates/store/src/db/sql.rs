@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::value::Value;
+use super::conn::Tx;
 use super::{Conn, Dialect};
 
 /// A statement with its values. Build it with [`sql`] or [`per`].
@@ -66,8 +67,17 @@ impl Sql {
         self.push(")")
     }
 
+    /// Appends what holds the rows of a SELECT against changes by others until the transaction ends; several may hold
+    /// the same row so. On SQLite nothing, since nobody else writes meanwhile.
+    pub fn push_hold(&mut self, tx: &Tx) -> &mut Self {
+        match tx.dialect() {
+            Dialect::Sqlite => self,
+            Dialect::Postgres => self.push(" FOR SHARE"),
+        }
+    }
+
     /// The text as written.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 

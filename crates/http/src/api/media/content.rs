@@ -1,6 +1,7 @@
 //! `GET|HEAD /media/{id}/content`: the original, whole or in ranges, with headers under which no upload can run as the site.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, State};
@@ -22,8 +23,9 @@ use crate::error::ApiError;
 use crate::extract::caller::Auth;
 use crate::extract::conditional::{Verdict, http_date, judge, range_applies};
 use crate::extract::path::Path;
-use crate::extract::query::{Pairs, Parameters, Query};
+use crate::extract::query::{Known, Pairs, Parameters, Query};
 use crate::state::AppState;
+use crate::wire::media::Binary;
 
 /// How the bytes are asked for.
 #[derive(IntoParams)]
@@ -45,6 +47,11 @@ pub struct ContentQuery {
 impl Parameters for ContentParameters {
     type Read = ContentQuery;
 
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
+
     fn read(pairs: &mut Pairs) -> Result<ContentQuery, Error> {
         let mut problems = Problems::default();
         let download = pairs.flag("download", &mut problems).unwrap_or(false);
@@ -62,9 +69,12 @@ struct Served {
 
 /// The original. `Range` (one and several), `If-Range` and the other conditions hold as RFC 9110 has them.
 #[utoipa::path(get, path = "/media/{id}/content", operation_id = "media.content", tag = "media", security(("bearer" = []), ("signature" = [])),
-    params(("id" = String, Path, description = "The item."), ContentParameters),
-    responses((status = 200, description = "All of it.", content_type = "*/*", body = Vec<u8>),
-        (status = 206, description = "The range, or several as multipart/byteranges.", content_type = "*/*", body = Vec<u8>),
+    params(("id" = String, Path, description = "The item."), ContentParameters,
+        ("Range" = Option<String>, Header, description = "Up to 16 ranges of bytes.", example = "bytes=0-1023"),
+        ("If-Range" = Option<String>, Header, description = "The range holds only while this tag or date does."),
+        ("If-None-Match" = Option<String>, Header, description = "304 where the client has it.")),
+    responses((status = 200, description = "All of it.", content_type = "*/*", body = Binary),
+        (status = 206, description = "The range, or several as multipart/byteranges.", content_type = "*/*", body = Binary),
         (status = 304, description = "As the client has it.")))]
 pub async fn get(
     State(state): State<AppState>,

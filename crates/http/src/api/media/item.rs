@@ -1,5 +1,7 @@
 //! One item: shown, changed, trashed, restored, deleted (contract section 4).
 
+use std::sync::OnceLock;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,7 +22,7 @@ use crate::extract::body::{Json, nullable};
 use crate::extract::caller::Auth;
 use crate::extract::conditional::{Verdict, judge_tag, version_matches};
 use crate::extract::path::Path;
-use crate::extract::query::{NoParameters, Pairs, Parameters, Query};
+use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::media::{LocationBody, MediaOut, entity_tag};
 
@@ -31,7 +33,8 @@ fn shown(state: &AppState, auth: &Authenticated, view: ItemView) -> Answer<Media
 
 /// An item, in the library or the trash.
 #[utoipa::path(get, path = "/media/{id}", operation_id = "media.get", tag = "media",
-    params(("id" = String, Path, description = "The item.")),
+    params(("id" = String, Path, description = "The item."),
+        ("If-None-Match" = Option<String>, Header, description = "304 where the client has this state.")),
     responses((status = 200, description = "The item.", body = Envelope<MediaOut>), (status = 304, description = "As the client has it.")))]
 pub async fn get(
     State(state): State<AppState>,
@@ -53,6 +56,7 @@ pub async fn get(
 /// What to change: absent keeps, null clears (RFC 7396). `tags` are replaced whole, `properties` merged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "title": "At the lake", "tags": ["summer"], "rating": 4, "description": null }))]
 pub struct UpdateMedia {
     /// A heading, at most 255 characters.
     #[serde(default, deserialize_with = "nullable")]
@@ -152,7 +156,9 @@ impl UpdateMedia {
 
 /// Change an item in the library. `If-Match` compares the version.
 #[utoipa::path(patch, path = "/media/{id}", operation_id = "media.update", tag = "media",
-    params(("id" = String, Path, description = "The item.")), request_body = UpdateMedia,
+    params(("id" = String, Path, description = "The item."),
+        ("If-Match" = Option<String>, Header, description = "The tag that GET gave; 412 where the item was changed since.")),
+    request_body = UpdateMedia,
     responses((status = 200, description = "The item as it is now.", body = Envelope<MediaOut>)))]
 pub async fn update(
     State(state): State<AppState>,
@@ -178,6 +184,11 @@ pub struct DeleteParameters {
 
 impl Parameters for DeleteParameters {
     type Read = bool;
+
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
 
     fn read(pairs: &mut Pairs) -> Result<bool, Error> {
         let mut problems = Problems::default();

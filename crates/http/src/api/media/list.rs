@@ -1,8 +1,10 @@
 //! `GET /media`: filters, order and pages (contract section 4).
 
+use std::sync::OnceLock;
+
 use axum::extract::State;
 use mv_app::media::list::ListRequest;
-use mv_core::media::{check_rating, fold_tag};
+use mv_core::media::{COMPARABLE_BYTES, check_rating, fold_tag};
 use mv_core::media_filter::{Bounds, MediaFilter, Sort};
 use mv_core::mime::{MediaType, MimeFilter};
 use mv_core::{Error, Problems, Timestamp};
@@ -11,7 +13,7 @@ use utoipa::IntoParams;
 use crate::envelope::PageEnvelope;
 use crate::error::ApiError;
 use crate::extract::caller::Auth;
-use crate::extract::query::{Pairs, Parameters, Query};
+use crate::extract::query::{Known, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::media::MediaOut;
 use crate::wire::page::ListLinks;
@@ -47,7 +49,8 @@ pub struct ListParameters {
     rating_min: Option<i8>,
     /// With this id of the application's.
     external_id: Option<String>,
-    /// With this value of the property `key`; numbers and booleans as they are written. May be given for several keys.
+    /// With this value of the property `key`, at most 1024 bytes; numbers and booleans as they are written. May be given
+    /// for several keys.
     #[param(rename = "property[key]")]
     property: Option<String>,
     /// Made after this instant.
@@ -84,6 +87,11 @@ pub struct ListQuery {
 impl Parameters for ListParameters {
     type Read = ListQuery;
 
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
+
     fn read(pairs: &mut Pairs) -> Result<ListQuery, Error> {
         let links = ListLinks::new("/media", pairs.sent());
         let mut problems = Problems::default();
@@ -110,8 +118,9 @@ fn filter(pairs: &mut Pairs, problems: &mut Problems) -> MediaFilter {
             MediaType::parse(text).ok_or_else(|| Error::invalid("type", "Must be one of image, video, audio, document, other"))
         }),
         mime_type: pairs.parse("mime_type", problems, |text| MimeFilter::parse("mime_type", text)),
-        tag: pairs.parse("tag", problems, |text| match fold_tag(text) {
-            tag if (1..=64).contains(&tag.chars().count()) => Ok(tag),
+        // Folding may lengthen a tag, so it is measured as it was sent.
+        tag: pairs.parse("tag", problems, |text| match text.trim().chars().count() {
+            1..=64 => Ok(fold_tag(text)),
             _ => Err(Error::invalid("tag", "Must be 1 to 64 characters")),
         }),
         collection_id: pairs.parse("collection_id", problems, |text| {
@@ -123,7 +132,7 @@ fn filter(pairs: &mut Pairs, problems: &mut Problems) -> MediaFilter {
             check_rating(stars).map_err(|_| Error::invalid("rating_min", "Must be between -1 and 5"))
         }),
         external_id: pairs.take("external_id"),
-        properties: pairs.take_keyed("property"),
+        properties: properties(pairs, problems),
         created_after: pairs.parse("created_after", problems, instant("created_after")),
         created_before: pairs.parse("created_before", problems, instant("created_before")),
         taken_after: pairs.parse("taken_after", problems, instant("taken_after")),
@@ -133,6 +142,16 @@ fn filter(pairs: &mut Pairs, problems: &mut Problems) -> MediaFilter {
         bounds: pairs.parse("bbox", problems, Bounds::parse),
         trashed: pairs.flag("trashed", problems).unwrap_or(false),
     }
+}
+
+/// Values that are too long to be compared are refused: they would match nothing.
+fn properties(pairs: &mut Pairs, problems: &mut Problems) -> Vec<(String, String)> {
+    let asked = pairs.take_keyed("property");
+    for (key, _) in asked.iter().filter(|(_, value)| value.len() > COMPARABLE_BYTES) {
+        let key: String = key.chars().filter(|c| !c.is_control()).take(64).collect();
+        problems.add(format!("property[{key}]"), "Must be at most 1024 bytes");
+    }
+    asked
 }
 
 /// The caller's items, a page at a time.

@@ -26,7 +26,7 @@ use crate::extract::idempotency::IdempotencyKey;
 use crate::extract::query::{Pairs, Query};
 use crate::multipart::{Boundary, Malformed, Multipart, PartHead, ReadError};
 use crate::state::AppState;
-use crate::wire::media::MediaOut;
+use crate::wire::media::{Binary, MediaOut};
 
 /// What a form may have around its file: part heads and fields.
 const FORM_SLACK: u64 = 1024 * 1024;
@@ -68,7 +68,7 @@ pub struct UploadForm {
         ("Repr-Digest" = Option<String>, Header, description = "RFC 9530; of a form it covers the whole body."),
         ("Content-Disposition" = Option<String>, Header, description = "Of a raw body: `attachment; filename*=UTF-8''...`.")),
     request_body(description = "A form, or the file itself under its own content type.", content(
-        (UploadForm = "multipart/form-data"), (Vec<u8> = "application/octet-stream"))),
+        (UploadForm = "multipart/form-data"), (Binary = "application/octet-stream"))),
     responses((status = 201, description = "The new item.", body = Envelope<MediaOut>),
         (status = 200, description = "The caller's own item that already has these bytes.", body = Envelope<MediaOut>)))]
 pub async fn upload(

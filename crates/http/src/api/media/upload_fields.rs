@@ -1,5 +1,7 @@
 //! The fields of an upload, from the parts of a form or the query of a raw body alike.
 
+use std::sync::OnceLock;
+
 use mv_app::ingest::UploadFields;
 use mv_core::filename::FileName;
 use mv_core::media::{Labels, Properties, check_description, check_external_id, check_tags, check_title};
@@ -7,7 +9,7 @@ use mv_core::taken::{Taken, TakenSource};
 use mv_core::{Checksum, Error, Problems};
 use utoipa::IntoParams;
 
-use crate::extract::query::{Pairs, Parameters};
+use crate::extract::query::{Known, Pairs, Parameters};
 
 /// What an upload may say of the file. In a form the fields are parts; `on_duplicate` and `on_deleted` are always
 /// parameters.
@@ -46,6 +48,11 @@ pub const FORM_FIELDS: [&str; 9] =
 
 impl Parameters for UploadParameters {
     type Read = Pairs;
+
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
 
     fn read(pairs: &mut Pairs) -> Result<Pairs, Error> {
         Ok(std::mem::take(pairs))

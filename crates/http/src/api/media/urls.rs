@@ -19,7 +19,8 @@ use crate::state::AppState;
 pub struct UrlsRequest {
     /// 1 to 500.
     items: Vec<UrlItem>,
-    /// Seconds that the links hold: 60 to 604800.
+    /// Seconds that the links hold.
+    #[schema(minimum = 60, maximum = 604_800, example = 3600)]
     expires_in: i64,
 }
 
@@ -28,8 +29,10 @@ pub struct UrlsRequest {
 #[serde(deny_unknown_fields)]
 pub struct UrlItem {
     /// The item.
+    #[schema(example = "media_01h455vb4pex5vsknk084sn02q")]
     id: String,
     /// `content`; this server makes no pictures of items yet.
+    #[schema(example = "content")]
     variant: String,
     /// Whether a browser saves the file instead of showing it.
     #[serde(default)]
