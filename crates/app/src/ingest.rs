@@ -75,8 +75,17 @@ impl Announced {
     }
 }
 
-/// Writes the answer that is kept under an `Idempotency-Key`.
-pub type Render = Arc<dyn Fn(&ItemView) -> Vec<u8> + Send + Sync>;
+/// Writes the answer that is kept under an `Idempotency-Key`; the item is new, or was there already.
+pub type Render = Arc<dyn Fn(&ItemView, Novelty) -> Vec<u8> + Send + Sync>;
+
+/// Whether an upload made its item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Novelty {
+    /// It did.
+    New,
+    /// The item was there.
+    Existing,
+}
 
 /// What came of an upload.
 pub enum Uploaded {
@@ -147,7 +156,7 @@ impl App {
             return Err(over_quota(held.trash_bytes).into());
         }
         let space = self.blobs.space().await?;
-        if length.saturating_add(DATABASE_RESERVE) > space.free_bytes {
+        if length > space.free_bytes {
             return Err(Error::new(Code::InsufficientStorage, "The server's storage is full").into());
         }
         Ok(())
@@ -218,8 +227,8 @@ impl App {
             .store
             .write(move |tx: &Tx| -> Result<Written> {
                 let written = plan.write(tx)?;
-                if let (Some(keeping), Written::New(item)) = (&keeping, &written) {
-                    keep(tx, keeping, maker.sealed(&keeping.key, item)?, plan.now)?;
+                if let Some(keeping) = &keeping {
+                    keep(tx, keeping, maker.sealed(&keeping.key, &written, plan.now)?, plan.now)?;
                 }
                 mv_blobs::failpoint::hit("C7");
                 Ok(written)
@@ -243,8 +252,6 @@ impl App {
 const CHECK_AHEAD: u64 = 1024 * 1024;
 /// Uploads in a row whose files go to the same folder.
 const UPLOADS_A_FOLDER: u64 = 64;
-/// What uploads leave free for the database.
-const DATABASE_RESERVE: u64 = 64 * 1024 * 1024;
 
 enum Committed {
     New(ItemView),
@@ -270,9 +277,13 @@ struct Maker {
 }
 
 impl Maker {
-    fn sealed(&self, key: &Key, item: &Media) -> Result<Vec<u8>> {
-        let view = self.links.view(&self.key, &self.caller, item.clone(), item.created_at)?;
-        Ok(self.answers.seal(&[&place(key)], &(self.render)(&view), self.entropy.as_ref())?)
+    fn sealed(&self, key: &Key, written: &Written, now: Timestamp) -> Result<Vec<u8>> {
+        let (item, novelty) = match written {
+            Written::New(item) => (item, Novelty::New),
+            Written::Existing(item) => (item, Novelty::Existing),
+        };
+        let view = self.links.view(&self.key, &self.caller, item.clone(), now)?;
+        Ok(self.answers.seal(&[&place(key)], &(self.render)(&view, novelty), self.entropy.as_ref())?)
     }
 }
 
@@ -329,17 +340,20 @@ impl Plan {
     fn write(&self, tx: &Tx) -> Result<Written> {
         let owner = self.item.owner_id;
         let quota = users::find(tx, owner)?.filter(|user| !user.disabled).ok_or_else(Error::not_found)?.quota_bytes;
-        if !usage::add(tx, &self.item, quota)? {
-            return Err(over_quota(usage::of(tx, owner)?.trash_bytes).into());
-        }
+        let fits = usage::add(tx, &self.item, quota)?;
         if self.fields.existing
             && let Some(item) = self.existing(tx)?
         {
-            usage::remove(tx, &self.item)?;
+            if fits {
+                usage::remove(tx, &self.item)?;
+            }
             return Ok(Written::Existing(item));
         }
-        if self.fields.reject_deleted && !tombstones::among(tx, owner, &[self.blob.dedupe_tag])?.is_empty() && self.existing(tx)?.is_none() {
-            return Err(Error::new(Code::PreviouslyDeleted, "These bytes were deleted before").into());
+        if self.fields.reject_deleted && self.were_deleted(tx)? {
+            return Err(previously_deleted().into());
+        }
+        if !fits {
+            return Err(over_quota(usage::of(tx, owner)?.trash_bytes).into());
         }
         let mut item = self.item.clone();
         (item.blob_id, item.checksum_sealed) = blobs::refer(tx, &self.blob, &self.segments)?;
@@ -359,6 +373,15 @@ impl Plan {
         match blobs::by_tag(tx, self.item.owner_id, self.blob.dedupe_tag)? {
             Some(blob) => Ok(media::find_live_by_blob(tx, self.item.owner_id, blob)?),
             None => Ok(None),
+        }
+    }
+
+    /// Whether the owner deleted these bytes: they lie in the trash alone, or are remembered.
+    fn were_deleted(&self, tx: &Tx) -> Result<bool> {
+        let (owner, tag) = (self.item.owner_id, self.blob.dedupe_tag);
+        match blobs::by_tag(tx, owner, tag)? {
+            Some(blob) => Ok(media::find_live_by_blob(tx, owner, blob)?.is_none()),
+            None => Ok(!tombstones::among(tx, owner, &[tag])?.is_empty()),
         }
     }
 
@@ -414,6 +437,10 @@ impl Receiving {
             }
         }
     }
+}
+
+pub(crate) fn previously_deleted() -> Error {
+    Error::new(Code::PreviouslyDeleted, "These bytes were deleted before")
 }
 
 fn over_quota(trash_bytes: u64) -> Error {

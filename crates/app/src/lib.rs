@@ -3,6 +3,7 @@
 //! Not here: HTTP (`mv-http`), SQL (`mv-store`), ciphertext (`mv-blobs`).
 
 pub mod accounts;
+pub mod archive;
 pub mod auth;
 pub mod collections;
 mod error;

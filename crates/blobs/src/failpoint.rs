@@ -3,6 +3,9 @@
 //! protocol: C0 to C13 for uploads and deletions; C1 to C6, C10 and C13 are in this crate.
 //! Not here: reading from the environment which point to arm.
 
+/// Whether this build has crash points. Dependants' tests turn them on; a build for users never does.
+pub const ENABLED: bool = cfg!(feature = "failpoints");
+
 #[cfg(feature = "failpoints")]
 use std::sync::{Mutex, PoisonError};
 
@@ -36,7 +39,12 @@ pub fn hit(name: &'static str) {
     }
 }
 
+/// Without the feature nothing can be armed.
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub const fn arm(_name: &str, _nth: u32) {}
+
 /// The process is at the point `name`; without the feature nothing happens.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
-pub fn hit(_name: &'static str) {}
+pub const fn hit(_name: &'static str) {}

@@ -127,7 +127,7 @@ pub struct Object {
 /// Room in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// Bytes that may still be written.
+    /// Bytes that objects may still take; what is kept for others is not among them.
     pub free_bytes: u64,
     /// Bytes in all.
     pub total_bytes: u64,

@@ -86,14 +86,15 @@ pub fn check_display_name(name: &str) -> Result<String, Error> {
     }
 }
 
-/// Checks the name of a time zone against the IANA database.
+/// Checks the name of a time zone against the IANA database; gives it as it is written there.
 ///
 /// # Errors
 /// `validation_error` on `time_zone`.
 pub fn check_time_zone(name: &str) -> Result<String, Error> {
-    match jiff::tz::TimeZone::get(name) {
-        Ok(_) if name.len() <= 64 => Ok(name.to_owned()),
-        _ => Err(Error::invalid("time_zone", "Must be a time zone of the IANA database, such as Europe/Berlin")),
+    let zone = jiff::tz::TimeZone::get(name).ok().filter(|zone| !zone.is_unknown());
+    match zone.as_ref().and_then(jiff::tz::TimeZone::iana_name) {
+        Some(known) => Ok(known.to_owned()),
+        None => Err(Error::invalid("time_zone", "Must be a time zone of the IANA database, such as Europe/Berlin")),
     }
 }
 
@@ -148,6 +149,8 @@ mod tests {
     fn time_zones() {
         assert!(check_time_zone("Europe/Berlin").is_ok());
         assert!(check_time_zone("UTC").is_ok());
+        assert_eq!(check_time_zone("america/new_york").unwrap(), "America/New_York");
+        assert!(check_time_zone("Etc/Unknown").is_err());
         assert!(check_time_zone("Mars/Olympus").is_err());
         assert!(check_time_zone("../etc/passwd").is_err());
     }

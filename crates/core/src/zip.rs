@@ -35,7 +35,7 @@ pub struct Entry {
 pub struct Archive {
     members: Vec<Member>,
     directory: Directory,
-    len: u64,
+    length: u64,
 }
 
 /// What comes next in a zip.
@@ -69,23 +69,13 @@ impl Archive {
         let members: Vec<Member> = entries.into_iter().map(place).collect();
         let len = members.iter().map(|member| member.directory_header().len() as u64).sum();
         let directory = Directory { entries: members.len() as u64, at, len };
-        let len = at.saturating_add(len).saturating_add(directory.end().len() as u64);
-        Self { members, directory, len }
+        let length = at.saturating_add(len).saturating_add(directory.end().len() as u64);
+        Self { members, directory, length }
     }
 
     /// Bytes of the whole zip.
-    pub const fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Whether no file is in it; it has bytes all the same.
-    pub const fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
-    /// The names in the zip, one for each entry.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(|member| member.name.as_str())
+    pub const fn length(&self) -> u64 {
+        self.length
     }
 
     /// The bytes of the zip in this range, piece by piece; what lies behind the end is left out.
@@ -100,7 +90,7 @@ impl Archive {
             let entry = number / 2;
             let member = self.members.get(entry)?;
             let content = Piece::Content { entry, range: 0..member.size };
-            return Some(if number % 2 == 0 { Piece::Bytes(member.local_header()) } else { content });
+            return Some(if number.is_multiple_of(2) { Piece::Bytes(member.local_header()) } else { content });
         }
         let mut batches = self.members.chunks(DIRECTORY_BATCH);
         let (batch, end) = (number - files, batches.len());

@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{auth, collections, media, server, users};
+use crate::api::{auth, collection_archive, collections, media, server, users};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::{docs_page, layers, openapi, ops};
@@ -41,6 +41,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(collections::add_media, collections::media))
         .routes(routes!(collections::remove_media))
         .routes(routes!(collections::set_order, collections::move_media))
+        .routes(routes!(collection_archive::get, collection_archive::head))
 }
 
 /// The description of the API.

@@ -53,15 +53,18 @@ pub fn load_or_create(path: &Path, entropy: &dyn Entropy) -> Result<JwtKeys, Jwt
 }
 
 fn create(path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
-    let key: [u8; 32] = random(entropy);
-    let line: String = key.iter().map(|byte| format!("{byte:02x}")).chain(["\n".to_owned()]).collect();
-    let draft = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(line.as_bytes())?;
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let (key, suffix): ([u8; 32], [u8; 8]) = (random(entropy), random(entropy));
+    // A draft of one's own: two processes may start for the first time together.
+    let draft = path.with_extension(format!("{}.new", hex(&suffix)));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(format!("{}\n", hex(&key)).as_bytes())?;
     file.sync_all()?;
     // A link never replaces a key that another process made meanwhile.
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()?;
     linked
 }
 

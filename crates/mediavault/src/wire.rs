@@ -1,5 +1,6 @@
 //! From settings to a running product: the only place where everything is named.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -228,7 +229,18 @@ async fn root_key(settings: &Settings, store: &Store, entropy: &dyn Entropy) -> 
     }
 }
 
-fn make_folder(path: &Path) -> Result<(), OpenFailure> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| OpenFailure::Folder { path: path.to_owned(), source })
+/// Makes a folder and those above it, for their owner alone. Durable when this returns: a power cut soon after the first
+/// start must not take the whole vault with it.
+///
+/// # Errors
+/// `Folder`.
+pub(crate) fn make_folder(path: &Path) -> Result<(), OpenFailure> {
+    let failed = |source| OpenFailure::Folder { path: path.to_owned(), source };
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    for folder in missing {
+        let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(above).and_then(|above| above.sync_all()).map_err(failed)?;
+    }
+    Ok(())
 }

@@ -2,11 +2,11 @@
 
 use mv_core::collection::POSITION_STEP;
 use mv_core::media::Media;
-use mv_core::{CollectionId, MediaId, Timestamp, UserId};
+use mv_core::{BlobId, CollectionId, MediaId, Timestamp, UserId};
 
 use crate::collections::touch;
 use crate::media::media_columns;
-use crate::{Conn, Result, Tx, sql};
+use crate::{Conn, Result, Tx, row, sql};
 
 /// Puts items at the end. Returns those that were not in it yet; the cost does not grow with the collection.
 /// The collection's row is held by `collections::find_for_change`.
@@ -114,6 +114,36 @@ pub fn page(db: &Conn, collection: CollectionId, from: From, limit: u32) -> Resu
         items.reverse();
     }
     Ok(items)
+}
+
+/// An item of a collection, as far as an archive of its original must know it beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOriginal {
+    /// The item.
+    pub media_id: MediaId,
+    /// Its bytes.
+    pub blob_id: BlobId,
+    /// Its name.
+    pub filename: String,
+    /// How many bytes.
+    pub size: u64,
+    /// CRC-32 of the bytes.
+    pub crc32: u32,
+    /// When it was taken, else when it was made here.
+    pub dated: Timestamp,
+}
+row!(StoredOriginal { media_id, blob_id, filename, size, crc32, dated });
+
+/// The first originals of a collection in its order.
+pub fn originals(db: &Conn, collection: CollectionId, limit: u32) -> Result<Vec<StoredOriginal>> {
+    db.all(
+        sql("SELECT m.id, m.blob_id, m.filename, b.size, b.crc32, coalesce(m.taken_at, m.created_at)
+             FROM collection_media c CROSS JOIN media m CROSS JOIN blobs b
+             WHERE m.id = c.media_id AND b.id = m.blob_id AND c.collection_id = $1 AND c.hidden = FALSE
+             ORDER BY c.position, c.media_id LIMIT $2")
+        .bind(collection)
+        .bind(limit),
+    )
 }
 
 /// Every item's id in the collection's order, and whether it is hidden.

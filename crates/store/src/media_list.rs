@@ -107,19 +107,23 @@ fn conditions(query: &mut Sql, owner: UserId, filter: &MediaFilter) -> IdColumn 
             query.push(" AND m.mime_type = ").push_bind(mime.as_str());
         }
         Some(MimeFilter::Family(family)) => {
-            if let Some(kind) = filter.mime_type.as_ref().and_then(MimeFilter::kind) {
-                // Its index keeps the order of ids, which a range of types would lose.
-                query.push(" AND m.media_type = ").push_bind(kind.as_str());
-            }
             // `image/` up to `image0`: the character after the slash.
             let end = format!("{}0", family.trim_end_matches('/'));
-            query.push(" AND m.mime_type >= ").push_bind(family.as_str()).push(" AND m.mime_type < ").push_bind(end);
+            let mut column = "m.mime_type";
+            if let Some(kind) = filter.mime_type.as_ref().and_then(MimeFilter::kind) {
+                // The kind's index keeps the order of ids; a range of types would lose it, so their index is kept out.
+                query.push(" AND m.media_type = ").push_bind(kind.as_str());
+                column = "(m.mime_type || '')";
+            }
+            query.push(" AND ").push(column).push(" >= ").push_bind(family.as_str());
+            query.push(" AND ").push(column).push(" < ").push_bind(end);
         }
         None => {}
     }
     match filter.favorite {
         Some(true) => {
-            query.push(" AND m.favorite");
+            // Said twice for SQLite: as the partial index has it, and as a value of that index's column.
+            query.push(" AND m.favorite AND m.favorite = TRUE");
         }
         Some(false) => {
             query.push(" AND NOT m.favorite");

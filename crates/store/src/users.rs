@@ -47,6 +47,12 @@ pub fn find(db: &Conn, id: UserId) -> Result<Option<User>> {
     db.optional(sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1")).bind(id))
 }
 
+/// The account, held until the transaction ends, so that changes of it come one after the other.
+pub fn find_for_change(tx: &Tx, id: UserId) -> Result<Option<User>> {
+    let held = tx.changed(sql("UPDATE users SET updated_at = updated_at WHERE id = $1").bind(id))?;
+    if held == 1 { find(tx, id) } else { Ok(None) }
+}
+
 /// The account with this e-mail address or username, whatever the case, and its password's hash.
 pub fn by_login(db: &Conn, name: &str) -> Result<Option<(User, String)>> {
     let folded = fold_login(name);

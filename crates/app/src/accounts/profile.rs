@@ -40,17 +40,25 @@ impl App {
         let id = caller.user();
         let held = self.store.read(move |db| users::find(db, id)).await?.ok_or_else(Error::not_found)?;
         let changes = patch.checked()?;
-        if changes.email.as_ref().is_some_and(|email| *email != held.email) {
+        let proved = changes.moves(&held);
+        if proved {
             self.prove(&held, patch.current_password).await?;
         }
         let now = self.now();
         let user = self
             .store
             .write(move |tx: &Tx| -> Result<User> {
-                let mut user = users::find(tx, id)?.ok_or_else(Error::not_found)?;
+                let before = users::find_for_change(tx, id)?.ok_or_else(Error::not_found)?;
+                // The address may have become another one since the password was asked for.
+                if changes.moves(&before) && !proved {
+                    return Err(unproved().into());
+                }
+                let mut user = before.clone();
                 changes.apply(&mut user);
-                user.updated_at = now;
-                users::update_profile(tx, &user).map_err(|error| taken(error, &LOGIN_NAMES))?;
+                if user != before {
+                    user.updated_at = now;
+                    users::update_profile(tx, &user).map_err(|error| taken(error, &LOGIN_NAMES))?;
+                }
                 Ok(user)
             })
             .await?;
@@ -60,7 +68,7 @@ impl App {
 
     async fn prove(&self, user: &User, password: Option<String>) -> Result<()> {
         let Some(password) = password else {
-            return Err(Error::invalid("current_password", "Is required to change the e-mail address").into());
+            return Err(unproved().into());
         };
         let id = user.id;
         let hash = self.store.read(move |db| users::password_hash(db, id)).await?;
@@ -69,6 +77,10 @@ impl App {
         }
         Err(Error::invalid("current_password", "Is not the account's password").into())
     }
+}
+
+fn unproved() -> Error {
+    Error::invalid("current_password", "Is required to change the e-mail address")
 }
 
 /// A patch whose every part is acceptable.
@@ -108,6 +120,11 @@ impl ProfilePatch {
 }
 
 impl Checked {
+    /// Whether the account gets another address.
+    fn moves(&self, user: &User) -> bool {
+        self.email.as_ref().is_some_and(|email| *email != user.email)
+    }
+
     fn apply(&self, user: &mut User) {
         if let Some(display_name) = &self.display_name {
             user.display_name.clone_from(display_name);

@@ -35,8 +35,9 @@ impl App {
     /// `unauthorized` for a wrong name or password and for a disabled account, all alike.
     pub async fn login(&self, name: &str, password: &str) -> Result<Granted> {
         let refused = || Error::unauthorized("The username or the password is wrong");
-        // Nobody has such a name or password: no work for it. How long it is tells nothing of who exists.
-        if name.len() > 1024 || password.chars().count() > 256 {
+        // Nobody has such a name or password: no work for it. What they look like tells nothing of who exists. A zero
+        // byte would even be an error of PostgreSQL.
+        if name.len() > 1024 || name.chars().any(char::is_control) || password.chars().count() > 256 {
             return Err(refused().into());
         }
         let lookup = name.to_owned();

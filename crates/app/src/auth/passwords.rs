@@ -18,7 +18,7 @@ const QUEUE: usize = 32;
 
 /// The pool.
 pub(crate) struct Passwords {
-    threads: Semaphore,
+    threads: Arc<Semaphore>,
     waiting: AtomicUsize,
     entropy: Arc<dyn Entropy>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Verified {
 
 impl Passwords {
     pub(crate) fn new(threads: usize, entropy: Arc<dyn Entropy>) -> Self {
-        Self { threads: Semaphore::new(threads.max(1)), waiting: AtomicUsize::new(0), entropy }
+        Self { threads: Arc::new(Semaphore::new(threads.max(1))), waiting: AtomicUsize::new(0), entropy }
     }
 
     /// The hash of a password, in PHC form.
@@ -57,11 +57,15 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let waiting = Waiting::join(&self.waiting)?;
-        let permit = self.threads.acquire().await.map_err(crate::Error::internal)?;
+        let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(crate::Error::internal)?;
         drop(waiting);
-        let done = tokio::task::spawn_blocking(work).await.map_err(crate::Error::internal);
-        drop(permit);
-        done
+        // The permit goes along: nothing stops a hash, also when the client has hung up and nobody waits for it.
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(permit);
+            done
+        });
+        working.await.map_err(crate::Error::internal)
     }
 }
 
@@ -115,5 +119,24 @@ mod tests {
         assert!(!verify("", "nonsense").holds);
         let parameters = kept.rsplitn(3, '$').nth(2).unwrap();
         assert!(DUMMY.starts_with(parameters) && PasswordHash::new(DUMMY).is_ok(), "as much work as a real one");
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_frees_no_place_for_another_hash() {
+        let pool = Passwords::new(1, Arc::new(mv_core::entropy::SystemEntropy));
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let work = move || {
+            let _ = begun.send(());
+            finished.recv()
+        };
+        tokio::select! {
+            _ = pool.run(work) => panic!("it waits to be told"),
+            _ = begins => {}
+        }
+        assert_eq!(pool.threads.available_permits(), 0, "its thread still works");
+        finish.send(()).unwrap();
+        pool.run(|| ()).await.unwrap();
+        assert_eq!((pool.threads.available_permits(), pool.waiting.load(Ordering::Acquire)), (1, 0));
     }
 }

@@ -3,11 +3,21 @@
 //! section 4.14.2).
 
 use mv_core::session::{Refresh, Session};
-use mv_core::{Error, SessionId, Timestamp};
+use mv_core::user::User;
+use mv_core::{Error, SessionId, Timestamp, UserId};
 use mv_store::{Tx, sessions};
 
 use super::login::Granted;
 use crate::{App, Result};
+
+/// What a genuine token says.
+#[derive(Clone, Copy)]
+struct Presented {
+    session: SessionId,
+    generation: u32,
+    /// Whose it is, if it is an access token; such a one brings no refresh token.
+    user: Option<UserId>,
+}
 
 /// What came of asking for a successor; a reuse must be committed, since it ends the session.
 enum Outcome {
@@ -24,7 +34,7 @@ impl App {
         let Some((session, generation)) = self.tokens.read_refresh(token) else {
             return Err(Error::unauthorized("The refresh token is not valid").into());
         };
-        self.rotate(session, generation, true).await
+        self.rotate(Presented { session, generation, user: None }).await
     }
 
     /// The successor of an access token that still holds; it brings no refresh token.
@@ -33,14 +43,14 @@ impl App {
     /// `unauthorized` likewise.
     pub async fn refresh_by_bearer(&self, token: &str) -> Result<Granted> {
         let bearer = self.tokens.check(token, self.now())?;
-        self.rotate(bearer.session, bearer.generation, false).await
+        self.rotate(Presented { session: bearer.session, generation: bearer.generation, user: Some(bearer.user) }).await
     }
 
-    async fn rotate(&self, id: SessionId, generation: u32, with_refresh: bool) -> Result<Granted> {
+    async fn rotate(&self, presented: Presented) -> Result<Granted> {
         let now = self.now();
-        let outcome = self.store.write(move |tx| advance(tx, id, generation, now)).await?;
+        let outcome = self.store.write(move |tx| advance(tx, presented, now)).await?;
         match outcome {
-            Outcome::Session(session) => self.grant(&session, with_refresh, now),
+            Outcome::Session(session) => self.grant(&session, presented.user.is_none(), now),
             Outcome::Refused(message) => {
                 self.access.clear();
                 Err(Error::unauthorized(message).into())
@@ -49,19 +59,18 @@ impl App {
     }
 }
 
-fn advance(tx: &Tx, id: SessionId, generation: u32, now: Timestamp) -> Result<Outcome> {
+fn advance(tx: &Tx, presented: Presented, now: Timestamp) -> Result<Outcome> {
     const OVER: Outcome = Outcome::Refused("The session has ended");
+    let Presented { session: id, generation, user: owner } = presented;
+    let fits = |user: &User| !user.disabled && owner.is_none_or(|owner| owner == user.id);
     // Of two at once one advances; the other finds its token exchanged a moment ago and gets the same successor.
     let advanced = match sessions::with_user(tx, id)? {
-        Some((session, user)) if !user.disabled && session.refresh(generation, now) == Refresh::Advance => {
+        Some((session, user)) if fits(&user) && session.refresh(generation, now) == Refresh::Advance => {
             sessions::advance(tx, id, generation, now)?
         }
         _ => false,
     };
-    let Some((session, user)) = sessions::with_user(tx, id)? else { return Ok(OVER) };
-    if user.disabled {
-        return Ok(OVER);
-    }
+    let Some((session, _)) = sessions::with_user(tx, id)?.filter(|(_, user)| fits(user)) else { return Ok(OVER) };
     if advanced {
         return Ok(Outcome::Session(session));
     }

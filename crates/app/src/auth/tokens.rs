@@ -41,6 +41,9 @@ pub(crate) struct Claims {
     iat: i64,
     exp: i64,
     r#gen: u32,
+    /// Never set here; what an operator's own tokens say is kept to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
 }
 
 /// What a genuine token stands for; whether its session lives is not said.
@@ -90,6 +93,7 @@ impl Tokens {
             iat: session.rotated_at.seconds(),
             exp: expires_at.seconds(),
             r#gen: session.generation,
+            nbf: None,
         };
         let token = jsonwebtoken::encode(&self.header, &claims, &self.signing).map_err(crate::Error::internal)?;
         Ok((token, expires_at))
@@ -105,7 +109,8 @@ impl Tokens {
             .ok_or_else(bad)?
             .claims;
         let expires_at = Timestamp::from_seconds(claims.exp);
-        if now >= expires_at || now.seconds() + 5 < claims.iat {
+        let begins = claims.nbf.unwrap_or(claims.iat).max(claims.iat);
+        if now >= expires_at || now.seconds() + 5 < begins {
             return Err(Error::unauthorized("The access token has expired"));
         }
         Ok(Bearer { user: claims.sub, session: claims.sid, generation: claims.r#gen, expires_at })

@@ -1,5 +1,6 @@
-//! Collections: made and changed, filled and emptied, put in order.
+//! Collections: made and changed, filled and emptied, put in order, taken out as a zip.
 
+pub mod archive;
 pub mod contents;
 pub mod manage;
 pub mod order;

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use mv_core::{Caller, Checksum, MediaId, Timestamp};
+use mv_core::{Caller, Checksum, Code, MediaId, Timestamp};
 use mv_store::{Conn, media, tombstones};
 
 use super::ItemView;
+use crate::ingest::{UploadFields, previously_deleted};
 use crate::{App, Result};
 
 /// What is known of a content.
@@ -40,10 +41,20 @@ impl App {
         Ok(tags.iter().map(|tag| states.get(tag).copied().unwrap_or(State::Unknown)).collect())
     }
 
-    /// The caller's own item in the library that already has these bytes.
-    pub async fn find_by_checksum(&self, caller: &Caller, checksum: Checksum) -> Result<Option<ItemView>> {
+    /// What an upload comes to before its bytes come, where its checksum tells: the caller's own item in the library that
+    /// has them already, if that will do.
+    ///
+    /// # Errors
+    /// `previously_deleted` where the client asked to be told.
+    pub async fn foresee_upload(&self, caller: &Caller, fields: &UploadFields) -> Result<Option<ItemView>> {
+        let Some(checksum) = fields.checksum.filter(|_| fields.existing || fields.reject_deleted) else { return Ok(None) };
         match self.check_contents(caller, &[checksum]).await?.first() {
-            Some(State::Present(id)) => self.get_media(caller, *id).await.map(Some),
+            Some(State::Present(id)) if fields.existing => match self.get_media(caller, *id).await {
+                // Gone between the two looks.
+                Err(error) if error.is(Code::NotFound) => Ok(None),
+                found => found.map(Some),
+            },
+            Some(State::Trashed(..) | State::Deleted(_)) if fields.reject_deleted => Err(previously_deleted().into()),
             _ => Ok(None),
         }
     }

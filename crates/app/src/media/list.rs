@@ -55,6 +55,8 @@ impl App {
             // Of the last page, only what is on it; else one more, to know whether more follows.
             let wanted = match part {
                 Part::SkipFromEnd(_) => u32::try_from(total.count.saturating_sub(page.offset())).unwrap_or(limit).min(limit),
+                // Behind the end nothing is read: to walk there would cost as much as the whole library.
+                Part::Skip(skip) if total.exact && skip > 0 && skip >= total.count => 0,
                 _ => limit + 1,
             };
             Ok((total, media_list::page(db, who, &filter, sort, &part, wanted)?, part))

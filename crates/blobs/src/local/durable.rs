@@ -39,6 +39,8 @@ pub(super) struct Draft {
     file: OwnedFd,
     written: u64,
     behind: u64,
+    /// The space for all of it is taken already.
+    reserved: bool,
     stands: Stands,
 }
 
@@ -51,12 +53,14 @@ impl Draft {
             Err(Errno::EXIST) => return Err(Error::Exists(segment)),
             Err(source) => return Err(Error::system("create a file", source)),
         };
-        let draft = Self { place, segment, file, written: 0, behind: 0, stands: Stands::InTmp };
+        let mut draft = Self { place, segment, file, written: 0, behind: 0, reserved: false, stands: Stands::InTmp };
         failpoint::hit("C1");
         if let Some(len) = expected.filter(|len| *len > 0) {
+            draft.place.check_room(len)?;
             match retry_on_intr(|| fallocate(&draft.file, FallocateFlags::KEEP_SIZE, 0, len)) {
+                Ok(()) => draft.reserved = true,
                 // Reserving is a favour; file systems without it take the bytes as they come.
-                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
                 Err(source) => return Err(Error::system("reserve space", source)),
             }
         }
@@ -105,6 +109,9 @@ impl Draft {
 impl ObjectWriter for Draft {
     /// U2.
     fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if !self.reserved {
+            self.place.check_room(bytes.len() as u64)?;
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
             let count = retry_on_intr(|| pwrite(&self.file, rest, self.written))

@@ -88,6 +88,9 @@ impl LocalStore {
     }
 }
 
+/// What objects leave free (reliability: U0), or an eighth of a small disk.
+const RESERVE: u64 = 64 * 1024 * 1024;
+
 /// `NFS_SUPER_MAGIC` of statfs(2).
 const NFS_MAGIC: rustix::fs::FsWord = 0x6969;
 
@@ -100,6 +103,25 @@ impl Place {
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Err(Error::NotMounted),
             Err(source) => Err(Error::system("look at blobs", source)),
         }
+    }
+
+    /// How much room there is for objects. The last part of a disk is for the records beside them: on a disk that
+    /// uploads can fill to the brim nobody could log in or delete anything any more.
+    fn room(&self) -> Result<Space, Error> {
+        let room = fstatvfs(&self.folders.blobs).map_err(|source| Error::system("measure the disk", source))?;
+        let bytes = |blocks: u64| blocks.saturating_mul(room.f_frsize);
+        let reserve = RESERVE.min(bytes(room.f_blocks) / 8);
+        Ok(Space {
+            free_bytes: bytes(room.f_bavail).saturating_sub(reserve),
+            total_bytes: bytes(room.f_blocks),
+            // File systems that make inodes as they go report none at all.
+            free_files: (room.f_files > 0).then_some(room.f_favail),
+        })
+    }
+
+    /// Refuses to write so much where there is no room for it.
+    fn check_room(&self, wanted: u64) -> Result<(), Error> {
+        if self.room()?.free_bytes < wanted { Err(Error::Full) } else { Ok(()) }
     }
 }
 
@@ -145,13 +167,7 @@ impl BlobStore for LocalStore {
     }
 
     fn space(&self) -> Result<Space, Error> {
-        let room = fstatvfs(&self.place.folders.blobs).map_err(|source| Error::system("measure the disk", source))?;
-        Ok(Space {
-            free_bytes: room.f_bavail.saturating_mul(room.f_frsize),
-            total_bytes: room.f_blocks.saturating_mul(room.f_frsize),
-            // File systems that make inodes as they go report none at all.
-            free_files: (room.f_files > 0).then_some(room.f_favail),
-        })
+        self.place.room()
     }
 
     fn ready(&self) -> Result<(), Error> {

@@ -43,7 +43,9 @@ fn harmless(character: char) -> char {
 
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
-    let port = |kind| stem.strip_prefix(kind).is_some_and(|number| number.chars().count() == 1 && number.contains(is_port_number));
+    let port = |kind| {
+        stem.strip_prefix(kind).is_some_and(|number| number.chars().count() == 1 && number.contains(is_port_number))
+    };
     DEVICES.contains(&stem.as_str()) || port("COM") || port("LPT")
 }
 
@@ -169,7 +171,10 @@ mod tests {
             ".C (2)",
         ];
         assert_eq!(given(&raw, &mut names), expected);
-        assert_eq!(given(&["ς", "Σ", "ß", "SS", "\u{212a}", "k"], &mut names), ["ς", "Σ (2)", "ß", "SS (2)", "\u{212a}", "k (2)"]);
+        assert_eq!(
+            given(&["ς", "Σ", "ß", "SS", "\u{212a}", "k"], &mut names),
+            ["ς", "Σ (2)", "ß", "SS (2)", "\u{212a}", "k (2)"]
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::wire::user::UserOut;
 pub struct RegisterRequest {
     /// The address, also the login name.
     email: String,
-    /// 8 to 256 characters.
+    /// 8 to 256 characters, none of the most common passwords.
     password: String,
     /// A second login name: 2 to 32 of letters, digits, `.`, `_`, `-`.
     username: Option<String>,

@@ -8,6 +8,7 @@ use mv_core::{Code, Error, Problems};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::error::ApiError;
@@ -15,6 +16,9 @@ use crate::server::BodyError;
 
 /// The most bytes a JSON body may have.
 pub const MAX_JSON_BYTES: usize = 1024 * 1024;
+
+/// How many unknown members are named at most.
+const NAMED: usize = 100;
 
 /// A JSON body as `T`. `T` denies unknown members; its schema names them in errors.
 #[derive(Debug)]
@@ -108,7 +112,7 @@ fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, ApiError> {
     }
 }
 
-/// Names every unknown and missing member; then the one at which parsing stopped.
+/// Names every member that is unknown, missing or of a wrong type; else the one at which parsing stopped.
 fn explain<T: ToSchema>(bytes: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     let mut problems = Problems::default();
     let members = match serde_json::from_slice::<serde_json::Value>(bytes) {
@@ -117,8 +121,11 @@ fn explain<T: ToSchema>(bytes: &[u8], error: &serde_path_to_error::Error<serde_j
         Err(_) => return Error::invalid("body", "Must be valid JSON"),
     };
     if let RefOr::T(Schema::Object(schema)) = T::schema() {
-        for name in members.keys().filter(|name| !schema.properties.contains_key(*name)) {
+        for name in members.keys().filter(|name| !schema.properties.contains_key(*name)).take(NAMED) {
             problems.add(shorten(name), "Is not known here");
+        }
+        for (name, expected) in members.iter().filter_map(|(name, value)| Some((name, mistyped(schema.properties.get(name)?, value)?))) {
+            problems.add(name.clone(), expected);
         }
         for name in schema.required.iter().filter(|name| !members.contains_key(*name)) {
             problems.add(name.clone(), "Is required");
@@ -130,7 +137,50 @@ fn explain<T: ToSchema>(bytes: &[u8], error: &serde_path_to_error::Error<serde_j
     let path = error.path().to_string();
     let reason = error.inner().to_string();
     let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
+    if let Some(twice) = reason.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`')) {
+        return Error::invalid(shorten(twice), "Must be given once");
+    }
     Error::invalid(if path == "." { "body".to_owned() } else { shorten(&path) }, sentence(&reason))
+}
+
+/// What a member must be by its schema, where the value is something else.
+fn mistyped(schema: &RefOr<Schema>, value: &serde_json::Value) -> Option<String> {
+    let expected = match schema {
+        RefOr::T(Schema::Object(object)) => &object.schema_type,
+        RefOr::T(Schema::Array(array)) => &array.schema_type,
+        _ => return None,
+    };
+    let types = match expected {
+        SchemaType::Type(one) => std::slice::from_ref(one),
+        SchemaType::Array(several) => several,
+        SchemaType::AnyValue => return None,
+    };
+    let fits = |expected: &Type| match expected {
+        Type::Object => value.is_object(),
+        Type::String => value.is_string(),
+        Type::Integer => value.is_i64() || value.is_u64(),
+        Type::Number => value.is_number(),
+        Type::Boolean => value.is_boolean(),
+        Type::Array => value.is_array(),
+        Type::Null => value.is_null(),
+    };
+    if types.iter().any(fits) {
+        return None;
+    }
+    let names: Vec<&str> = types.iter().map(type_name).collect();
+    Some(format!("Must be {}", names.join(" or ")))
+}
+
+const fn type_name(of: &Type) -> &'static str {
+    match of {
+        Type::Object => "an object",
+        Type::String => "a string",
+        Type::Integer => "a whole number",
+        Type::Number => "a number",
+        Type::Boolean => "true or false",
+        Type::Array => "a list",
+        Type::Null => "null",
+    }
 }
 
 fn shorten(name: &str) -> String {

@@ -39,6 +39,10 @@ fn host<'r>(target: &'r Uri, headers: &'r HeaderMap) -> Result<Option<&'r str>, 
     let bad = || Error::invalid("Host", "Must be a host and an optional port");
     let text = value.to_str().map_err(|_| bad())?;
     let authority = text.parse::<axum::http::uri::Authority>().map_err(|_| bad())?;
+    // A user name would stand where the host is looked for.
+    if text.contains('@') {
+        return Err(bad().into());
+    }
     let length = authority.host().len();
     Ok(text.get(..length))
 }

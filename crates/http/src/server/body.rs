@@ -5,6 +5,8 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -31,16 +33,33 @@ pub fn body_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e BodyError>
         .find_map(|error| error.downcast_ref())
 }
 
+/// Whether a body was read to its end, for whoever answers after the body is gone.
+#[derive(Clone)]
+pub(super) struct ReadWhole(Arc<AtomicBool>);
+
+impl ReadWhole {
+    pub(super) fn so_far(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// A body with a time-out between its frames.
 pub(super) struct IdleBody<B> {
     inner: B,
     patience: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
+    read_whole: ReadWhole,
 }
 
-impl<B> IdleBody<B> {
+impl<B: Body> IdleBody<B> {
     pub(super) fn new(inner: B, patience: Duration) -> Self {
-        Self { inner, patience, waiting: None }
+        let read_whole = ReadWhole(Arc::new(AtomicBool::new(inner.is_end_stream())));
+        Self { inner, patience, waiting: None, read_whole }
+    }
+
+    /// Tells of this body also after it is gone.
+    pub(super) fn read_whole(&self) -> ReadWhole {
+        self.read_whole.clone()
     }
 }
 
@@ -59,6 +78,9 @@ where
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(context) {
             this.waiting = None;
+            if frame.is_none() || this.inner.is_end_stream() {
+                this.read_whole.0.store(true, Ordering::Release);
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(|error| BodyError::Broken(error.into()))));
         }
         let patience = this.patience;

@@ -6,8 +6,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -37,6 +38,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// In a drain, a connection without a request that writes nothing for so long is closed. HTTP/2 would
 /// wait for the peer's answer to a last ping, HTTP/1 for the rest of a head.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// A body of so many bytes mostly comes with its head; hyper then reads it even if the handler did not.
+const DRAINED: u64 = 4 * 1024;
 
 /// Runs hyper's tasks, one for each stream of HTTP/2, where the drain can see and end them.
 #[derive(Clone)]
@@ -145,11 +149,22 @@ impl Server {
     ) -> impl Future<Output = Result<Response<AnswerBody<axum::body::Body>>, Infallible>> + Send + 'static {
         let under_way = link.request();
         let patience = self.options.body_idle_timeout;
-        let mut request = request.map(|body| axum::body::Body::new(IdleBody::new(body, patience)));
+        let is_http_1 = request.version() < Version::HTTP_2;
+        let is_short = request.body().size_hint().upper().is_some_and(|size| size <= DRAINED);
+        let (head, body) = request.into_parts();
+        let body = IdleBody::new(body, patience);
+        let read_whole = body.read_whole();
+        let mut request = Request::from_parts(head, axum::body::Body::new(body));
         request.extensions_mut().insert(peer);
         let answer = self.router.clone().call(request);
         async move {
-            let response = answer.await?;
+            let mut response = answer.await?;
+            // hyper closes when the rest of a body is not worth reading. A client that is not told (RFC 9112 section
+            // 9.6) sends its next request into the closing connection.
+            let is_refused = response.status().is_client_error() || response.status().is_server_error();
+            if is_http_1 && is_refused && !is_short && !read_whole.so_far() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 link.upgraded();
             }

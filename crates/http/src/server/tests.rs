@@ -324,6 +324,21 @@ async fn an_early_answer_reaches_a_client_that_still_sends() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_ends_the_connection_says_so() {
+    let server = Running::start(Options::default()).await;
+    let close = |answer: &str| answer.to_lowercase().contains("connection: close");
+    for framing in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
+        let mut socket = server.connect().await;
+        socket.write_all(format!("POST /refuse HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n").as_bytes()).await.unwrap();
+        assert!(close(&until_closed(&mut socket).await), "{framing}");
+    }
+    let short = "POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    let mut socket = server.connect().await;
+    socket.write_all(format!("{short}{GET}").as_bytes()).await.unwrap();
+    assert!(!close(&until(&mut socket, "pong").await), "a short body is read over");
+}
+
+#[tokio::test]
 async fn the_peer_is_known() {
     let server = Running::start(Options::default()).await;
     let mut socket = server.connect().await;

@@ -1,5 +1,7 @@
-//! JSON shapes that several endpoints share. Domain types are never serialised themselves.
+//! What several endpoints share of their answers: JSON shapes, and bytes in pieces. Domain types are never serialised
+//! themselves.
 
+pub mod bytes;
 pub mod collection;
 pub mod media;
 pub mod page;

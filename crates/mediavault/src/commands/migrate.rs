@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use mv_store::{OpenError, Store};
 
 use crate::settings::Settings;
-use crate::wire::{self, Machine};
+use crate::wire::{self, Machine, OpenFailure};
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +13,12 @@ pub enum MigrateFailure {
     /// The database.
     #[error("the database cannot be migrated")]
     Database(#[from] OpenError),
-    /// The folder or standard output.
-    #[error("the system refused")]
-    System(#[from] io::Error),
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] OpenFailure),
+    /// Standard output.
+    #[error("the answer cannot be written")]
+    Output(#[from] io::Error),
 }
 
 /// Runs the command.
@@ -23,7 +26,7 @@ pub enum MigrateFailure {
 /// # Errors
 /// `MigrateFailure`.
 pub async fn run(settings: &Settings) -> Result<(), MigrateFailure> {
-    std::fs::create_dir_all(&settings.data_dir)?;
+    wire::make_folder(&settings.data_dir)?;
     let steps = Store::migrate(&wire::target(settings), &wire::store_options(settings, &Machine::default())).await?;
     let mut out = io::stdout();
     for step in &steps {

@@ -61,7 +61,11 @@ impl Socket {
             if status < 200 {
                 continue;
             }
-            let length = head.to_lowercase().split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
+            let length = head
+                .to_lowercase()
+                .split("content-length: ")
+                .nth(1)
+                .and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
             let mut body = Vec::new();
             while body.len() < length.unwrap_or(0) {
                 let mut piece = vec![0; (length.unwrap_or(0) - body.len()).min(65536)];

@@ -41,7 +41,9 @@ on_both!(ranges_give_the_bytes_asked_for, |server| async move {
         assert_eq!(answer.header("content-range"), format!("bytes {from}-{}/{size}", to - 1), "{range}");
         assert_eq!(answer.header("content-length"), (to - from).to_string(), "{range}");
         assert!(answer.body == bytes[from..to], "{range}");
-        for name in ["etag", "last-modified", "cache-control", "content-type", "content-disposition", "content-security-policy"] {
+        for name in
+            ["etag", "last-modified", "cache-control", "content-type", "content-disposition", "content-security-policy"]
+        {
             assert_eq!(answer.header(name), whole.header(name), "{range}: {name}");
         }
     }
@@ -53,14 +55,25 @@ on_both!(ranges_give_the_bytes_asked_for, |server| async move {
     let seventeen: Vec<String> = (0..17).map(|n| format!("{0}-{0}", n * 10)).collect();
     let five_thousand: Vec<String> = (0..5_000).map(|n| format!("{n}-{n}")).collect();
     for range in [
-        "bytes=5-2", "bytes=", "bytes=-", "bytes=a-b", "bytes 0-1", "items=0-1", "bytes=0-1;2-3", "bytes=--1", "nonsense",
+        "bytes=5-2",
+        "bytes=",
+        "bytes=-",
+        "bytes=a-b",
+        "bytes 0-1",
+        "items=0-1",
+        "bytes=0-1;2-3",
+        "bytes=--1",
+        "nonsense",
         &format!("bytes={}", seventeen.join(",")),
         &format!("bytes={}", five_thousand.join(",")),
     ] {
         let answer = ask(&alice, &item, &[("range", range)]).await;
         assert_eq!((answer.status, answer.body.len()), (200, size), "{range:.40}");
     }
-    let twice = alice.request(Method::GET, &format!("{}/content", path_of(&item))).header("range", "bytes=0-1").header("range", "bytes=5-6");
+    let twice = alice
+        .request(Method::GET, &format!("{}/content", path_of(&item)))
+        .header("range", "bytes=0-1")
+        .header("range", "bytes=5-6");
     assert_eq!(alice.send(twice).await.status, 200, "two Range fields");
     let empty = alice.upload("empty", b"").await;
     for (range, status) in [("bytes=0-", 416), ("bytes=0-0", 416), ("bytes=-5", 200), ("", 200)] {
@@ -84,7 +97,8 @@ fn parts(answer: &Answer) -> Vec<(String, String, Vec<u8>)> {
         let head = std::str::from_utf8(&rest[2..at]).unwrap();
         let value = |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
         let (kind, range) = (value("Content-Type: "), value("Content-Range: "));
-        let numbers: Vec<usize> = range.trim_start_matches("bytes ").split(['-', '/']).map(|number| number.parse().unwrap()).collect();
+        let numbers: Vec<usize> =
+            range.trim_start_matches("bytes ").split(['-', '/']).map(|number| number.parse().unwrap()).collect();
         let length = numbers[1] - numbers[0] + 1;
         found.push((kind, range, rest[at + 4..at + 4 + length].to_vec()));
         rest = &rest[at + 4 + length..];
@@ -97,7 +111,8 @@ on_both!(several_ranges_come_as_parts, |server| async move {
     let bytes = jpeg(1, size);
     let item = alice.upload("a.jpg", &bytes).await;
     let sixteen: Vec<(usize, usize)> = (0..16).map(|n| (n * 30_000, n * 30_000 + 20_001)).collect();
-    let cases: Vec<Vec<(usize, usize)>> = vec![vec![(0, 1), (size - 1, size)], vec![(300_000, 590_000), (5, 6)], sixteen];
+    let cases: Vec<Vec<(usize, usize)>> =
+        vec![vec![(0, 1), (size - 1, size)], vec![(300_000, 590_000), (5, 6)], sixteen];
     for ranges in cases {
         let text: Vec<String> = ranges.iter().map(|(from, to)| format!("{from}-{}", to - 1)).collect();
         let answer = ask(&alice, &item, &[("range", &format!("bytes={}", text.join(", ")))]).await;
@@ -194,12 +209,22 @@ on_both!(head_tells_what_get_would, |server| async move {
     let path = format!("{}/content", path_of(&item));
     let get = alice.get(&path).await;
     let head = async |headers: &[(&str, &str)]| {
-        let request = headers.iter().fold(alice.request(Method::HEAD, &path), |request, (name, value)| request.header(*name, *value));
+        let request = headers
+            .iter()
+            .fold(alice.request(Method::HEAD, &path), |request, (name, value)| request.header(*name, *value));
         alice.send(request).await
     };
     let plain = head(&[]).await;
     assert_eq!((plain.status, plain.body.len()), (200, 0));
-    for name in ["content-length", "content-type", "content-disposition", "etag", "last-modified", "accept-ranges", "cache-control"] {
+    for name in [
+        "content-length",
+        "content-type",
+        "content-disposition",
+        "etag",
+        "last-modified",
+        "accept-ranges",
+        "cache-control",
+    ] {
         assert_eq!(plain.header(name), get.header(name), "{name}");
     }
     assert_eq!(head(&[("range", "bytes=0-9")]).await.status, 200, "only GET has ranges");
@@ -213,7 +238,10 @@ on_both!(head_tells_what_get_would, |server| async move {
 on_both!(nothing_uploaded_can_run_as_the_site, |server| async move {
     let alice = server.user("alice").await;
     let html = b"<!DOCTYPE html><html><script>alert(1)</script></html>";
-    let (mp3, gif) = ([b"ID3\x04\0\0\0\0\0\0".to_vec(), vec![0; 64]].concat(), [b"GIF89a\x01\0\x01\0\0\0\0".to_vec(), html.to_vec()].concat());
+    let (mp3, gif) = (
+        [b"ID3\x04\0\0\0\0\0\0".to_vec(), vec![0; 64]].concat(),
+        [b"GIF89a\x01\0\x01\0\0\0\0".to_vec(), html.to_vec()].concat(),
+    );
     let polyglot = [jpeg(1, 200), html.to_vec()].concat();
     let cases: [(&str, &str, &[u8], &str, bool); 11] = [
         ("a photo", "a.jpg", &jpeg(1, 100), "image/jpeg", true),
@@ -223,7 +251,13 @@ on_both!(nothing_uploaded_can_run_as_the_site, |server| async move {
         ("an animation with markup", "a.html", &gif, "image/gif", true),
         ("a photo with markup", "a.html", &polyglot, "image/jpeg", true),
         ("a page", "a.jpg", html, "application/octet-stream", false),
-        ("a drawing", "a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "application/octet-stream", false),
+        (
+            "a drawing",
+            "a.svg",
+            b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>",
+            "application/octet-stream",
+            false,
+        ),
         ("a PDF", "a.pdf", b"%PDF-1.7\n1 0 obj\n", "application/octet-stream", false),
         ("an XML file", "a.xml", b"<?xml version='1.0'?><x/>", "application/octet-stream", false),
         ("bytes", "a.jpg", &noise(5, 100), "application/octet-stream", false),
@@ -243,7 +277,10 @@ on_both!(nothing_uploaded_can_run_as_the_site, |server| async move {
         for (way, answer, inline) in answers {
             let disposition = answer.header("content-disposition");
             assert_eq!(answer.header("content-type"), kind, "{name}, {way}");
-            assert!(disposition.starts_with(if inline { "inline; filename=" } else { "attachment; filename=" }), "{name}, {way}: {disposition}");
+            assert!(
+                disposition.starts_with(if inline { "inline; filename=" } else { "attachment; filename=" }),
+                "{name}, {way}: {disposition}"
+            );
             assert_eq!(answer.header("x-content-type-options"), "nosniff", "{name}, {way}");
             let policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; frame-ancestors 'none'";
             assert_eq!(answer.header("content-security-policy"), policy, "{name}, {way}");
@@ -272,7 +309,7 @@ fn flip(server: &Server, place: usize) {
 }
 
 on_both!(a_wrong_byte_never_comes_out_whole, |server| async move {
-    let alice = server.user("alice").await;
+    let mut alice = server.user("alice").await;
     // The format: 56 bytes of header, then chunks of 16 KiB and 16 bytes of tag each.
     let sealed = |chunk: usize| 56 + chunk * 16_400;
     for (size, chunk) in [(1_000_000_usize, 30_usize), (1_000_000, 0), (1_000_000, 61), (100_000, 3), (5_000, 0)] {
@@ -280,15 +317,21 @@ on_both!(a_wrong_byte_never_comes_out_whole, |server| async move {
         let item = alice.upload("a.bin", &bytes).await;
         flip(&server, sealed(chunk) + 100);
         let path = format!("{}/content", path_of(&item));
-        for (way, headers) in [("whole", vec![]), ("over the bad chunk", vec![format!("Range: bytes={}-", chunk * 16_384)])] {
+        for (way, headers) in
+            [("whole", vec![]), ("over the bad chunk", vec![format!("Range: bytes={}-", chunk * 16_384)])]
+        {
             let mut socket = Socket::open(&server).await;
             let lines: Vec<&str> = headers.iter().map(String::as_str).collect();
             socket.send(&head(&alice, "GET", &path, &lines)).await;
             if let Some(answer) = socket.answer().await.filter(|answer| answer.status < 300) {
                 assert!(!answer.complete, "{way} of {size} with chunk {chunk} bad: all of it came");
                 let from = if way == "whole" { 0 } else { chunk * 16_384 };
-                let right = answer.body.len() <= bytes.len() - from && answer.body == bytes[from..from + answer.body.len()];
-                assert!(right && from + answer.body.len() <= chunk * 16_384, "{way} of {size}: bytes of the bad chunk came");
+                let right =
+                    answer.body.len() <= bytes.len() - from && answer.body == bytes[from..from + answer.body.len()];
+                assert!(
+                    right && from + answer.body.len() <= chunk * 16_384,
+                    "{way} of {size}: bytes of the bad chunk came"
+                );
             }
         }
         // What lies outside of the bad chunk is as good as ever.
@@ -298,7 +341,10 @@ on_both!(a_wrong_byte_never_comes_out_whole, |server| async move {
         }
         if (chunk + 1) * 16_384 < size {
             let behind = ask(&alice, &item, &[("range", &format!("bytes={}-", (chunk + 1) * 16_384))]).await;
-            assert!(behind.status == 206 && behind.body == bytes[(chunk + 1) * 16_384..], "behind chunk {chunk} of {size}");
+            assert!(
+                behind.status == 206 && behind.body == bytes[(chunk + 1) * 16_384..],
+                "behind chunk {chunk} of {size}"
+            );
         }
         let report = server.app().check(Depth::Full).await.unwrap();
         assert_eq!(report.problems.len(), 1, "{report:?}");
@@ -308,6 +354,7 @@ on_both!(a_wrong_byte_never_comes_out_whole, |server| async move {
         assert!(alice.get(&path).await.body == bytes);
         alice.delete(&format!("{}?permanent=true", path_of(&item))).await.expect(204);
         server.clock().advance(Duration::from_secs(16 * 60));
+        alice.log_in(mv_testkit::client::PASSWORD).await;
         server.app().run_scheduled(mv_app::jobs::schedule::Work::DeadBlobs).await.unwrap();
     }
 });
@@ -318,7 +365,12 @@ on_both!(a_shortened_or_missing_file_never_comes_out_whole, |server| async move 
     let item = alice.upload("a.bin", &bytes).await;
     let file = server.stored_files().remove(0);
     let sealed = std::fs::read(&file).unwrap();
-    for (name, length) in [("the last byte", sealed.len() - 1), ("the last chunk", 56 + 16_400 * 30), ("half", sealed.len() / 2), ("all", 0)] {
+    for (name, length) in [
+        ("the last byte", sealed.len() - 1),
+        ("the last chunk", 56 + 16_400 * 30),
+        ("half", sealed.len() / 2),
+        ("all", 0),
+    ] {
         std::fs::write(&file, &sealed[..length]).unwrap();
         let mut socket = Socket::open(&server).await;
         socket.send(&head(&alice, "GET", &format!("{}/content", path_of(&item)), &[])).await;

@@ -18,19 +18,38 @@ on_both!(a_retry_answers_as_the_first_try_did, |server| async move {
     // The item has changed since; the answer is the first one all the same.
     alice.patch(&path_of(&item), json!({ "title": "changed" })).await.expect(200);
     let before = state(&alice).await;
-    let (kind, other_form) = mv_testkit::multipart("a.jpg", &photo, &[(">title", "t"), (">tags", "a"), ("external_id", "e")]);
+    let (kind, other_form) =
+        mv_testkit::multipart("a.jpg", &photo, &[(">title", "t"), (">tags", "a"), ("external_id", "e")]);
     let replaced = replace(&other_form, b"mv-test-boundary", b"another.boundary");
     let other_kind = kind.replace("mv-test-boundary", "another.boundary");
     for (name, answer) in [
-        ("the same", keyed(&alice, "", "\"k-1\"", &photo, &[("title", "t"), ("tags", "a"), ("external_id", "e")]).await),
+        (
+            "the same",
+            keyed(&alice, "", "\"k-1\"", &photo, &[("title", "t"), ("tags", "a"), ("external_id", "e")]).await,
+        ),
         ("bare", keyed(&alice, "", "k-1", &photo, &[("title", "t"), ("tags", "a"), ("external_id", "e")]).await),
-        ("fields behind the file", keyed(&alice, "", "k-1", &photo, &[(">external_id", "e"), (">title", "t"), (">tags", "a")]).await),
-        ("another boundary", alice.upload_raw("", replaced, &[("content-type", &other_kind), ("idempotency-key", "k-1")]).await),
+        (
+            "fields behind the file",
+            keyed(&alice, "", "k-1", &photo, &[(">external_id", "e"), (">title", "t"), (">tags", "a")]).await,
+        ),
+        (
+            "another boundary",
+            alice.upload_raw("", replaced, &[("content-type", &other_kind), ("idempotency-key", "k-1")]).await,
+        ),
         ("fields in the query", keyed(&alice, "?title=t&tags=a&external_id=e", "k-1", &photo, &[]).await),
         ("under the other base", {
-            let (kind, body) = mv_testkit::multipart("a.jpg", &photo, &[("title", "t"), ("tags", "a"), ("external_id", "e")]);
+            let (kind, body) =
+                mv_testkit::multipart("a.jpg", &photo, &[("title", "t"), ("tags", "a"), ("external_id", "e")]);
             let url = format!("{}/v1/media/upload", server.origin());
-            alice.send(alice.request(Method::POST, &url).header("content-type", kind).header("idempotency-key", "k-1").body(body)).await
+            alice
+                .send(
+                    alice
+                        .request(Method::POST, &url)
+                        .header("content-type", kind)
+                        .header("idempotency-key", "k-1")
+                        .body(body),
+                )
+                .await
         }),
     ] {
         assert_eq!(answer.expect(201), item, "{name}");
@@ -39,12 +58,34 @@ on_both!(a_retry_answers_as_the_first_try_did, |server| async move {
     }
     assert_eq!(state(&alice).await, before);
     for (name, answer) in [
-        ("other bytes", keyed(&alice, "", "k-1", &jpeg(2, 20_000), &[("title", "t"), ("tags", "a"), ("external_id", "e")]).await),
-        ("fewer bytes", keyed(&alice, "", "k-1", &photo[..100], &[("title", "t"), ("tags", "a"), ("external_id", "e")]).await),
-        ("another title", keyed(&alice, "", "k-1", &photo, &[("title", "u"), ("tags", "a"), ("external_id", "e")]).await),
+        (
+            "other bytes",
+            keyed(&alice, "", "k-1", &jpeg(2, 20_000), &[("title", "t"), ("tags", "a"), ("external_id", "e")]).await,
+        ),
+        (
+            "fewer bytes",
+            keyed(&alice, "", "k-1", &photo[..100], &[("title", "t"), ("tags", "a"), ("external_id", "e")]).await,
+        ),
+        (
+            "another title",
+            keyed(&alice, "", "k-1", &photo, &[("title", "u"), ("tags", "a"), ("external_id", "e")]).await,
+        ),
         ("a field less", keyed(&alice, "", "k-1", &photo, &[("title", "t"), ("external_id", "e")]).await),
-        ("another way with doubles", keyed(&alice, "?on_duplicate=existing", "k-1", &photo, &[("title", "t"), ("tags", "a"), ("external_id", "e")]).await),
-        ("another name", alice.upload_raw("?title=t&tags=a&external_id=e", photo.clone(), &[("idempotency-key", "k-1")]).await),
+        (
+            "another way with doubles",
+            keyed(
+                &alice,
+                "?on_duplicate=existing",
+                "k-1",
+                &photo,
+                &[("title", "t"), ("tags", "a"), ("external_id", "e")],
+            )
+            .await,
+        ),
+        (
+            "another name",
+            alice.upload_raw("?title=t&tags=a&external_id=e", photo.clone(), &[("idempotency-key", "k-1")]).await,
+        ),
     ] {
         answer.error_on(409, "conflict", &["Idempotency-Key"]);
         assert_eq!(answer.json()["error"]["details"][0]["message"], "reused", "{name}");
@@ -107,7 +148,17 @@ on_both!(a_retry_with_doubles_in_mind_is_a_retry_first, |server| async move {
     let existing = keyed(&alice, &query, "k-2", &photo, &[]).await;
     assert_eq!(existing.expect(200)["id"], item["id"]);
     assert_eq!(keyed(&alice, &query, "k-2", &photo, &[]).await.expect(200)["id"], item["id"]);
+    let late = keyed(&alice, "?on_duplicate=existing", "k-3", &photo, &[]).await;
+    assert_eq!((late.status, late.header("content-location")), (200, format!("/api/v1{}", path_of(&item)).as_str()));
+    keyed(&alice, "?on_duplicate=existing", "k-3", &jpeg(2, 2_000), &[]).await.error_on(
+        409,
+        "conflict",
+        &["Idempotency-Key"],
+    );
     alice.delete(&format!("{}?permanent=true", path_of(&item))).await.expect(204);
+    let again = keyed(&alice, "?on_duplicate=existing", "k-3", &photo, &[]).await;
+    assert_eq!((again.header("content-location"), again.header("location")), (late.header("content-location"), ""));
+    assert_eq!((again.header("idempotency-replayed"), again.expect(200)), ("true", late.expect(200)));
     // The item is gone; a retry of what made it does not make it again.
     assert_eq!(keyed(&alice, &query, "k", &photo, &[]).await.expect(201)["id"], item["id"]);
     assert_eq!(total(&alice, "").await, 0);
@@ -119,11 +170,16 @@ on_both!(a_request_under_way_holds_its_key, |server| async move {
     let (begin, end) = (noise(1, 600_000), noise(2, 1000));
     let (gate, opened) = tokio::sync::oneshot::channel::<()>();
     let (front, back) = (begin.clone(), end.clone());
-    let stream = futures_util::stream::once(async move { Ok::<_, std::io::Error>(front) }).chain(futures_util::stream::once(async move {
-        opened.await.ok();
-        Ok(back)
-    }));
-    let request = alice.request(Method::POST, "/media/upload").header("content-type", "image/jpeg").header("idempotency-key", "k");
+    let stream = futures_util::stream::once(async move { Ok::<_, std::io::Error>(front) }).chain(
+        futures_util::stream::once(async move {
+            opened.await.ok();
+            Ok(back)
+        }),
+    );
+    let request = alice
+        .request(Method::POST, "/media/upload")
+        .header("content-type", "image/jpeg")
+        .header("idempotency-key", "k");
     let request = request.body(reqwest::Body::wrap_stream(stream));
     let first = alice.clone();
     let running = tokio::spawn(async move { first.send(request).await });
@@ -155,7 +211,8 @@ on_both!(a_broken_try_gives_its_key_back, |server| async move {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     drop(socket);
-    let mut answer = alice.upload_raw("", photo.clone(), &[("content-type", "image/jpeg"), ("idempotency-key", "k")]).await;
+    let mut answer =
+        alice.upload_raw("", photo.clone(), &[("content-type", "image/jpeg"), ("idempotency-key", "k")]).await;
     for _ in 0..100 {
         if answer.status == 201 {
             break;
@@ -171,10 +228,16 @@ on_both!(many_at_once_with_one_key_make_one_item, |server| async move {
     let alice = server.user("alice").await;
     let photo = jpeg(1, 30_000);
     let answers = futures_util::future::join_all((0..20).map(|_| keyed(&alice, "", "k", &photo, &[]))).await;
-    let ids: std::collections::BTreeSet<String> =
-        answers.iter().filter(|answer| answer.status == 201).map(|answer| id_of(&answer.expect(201)).to_owned()).collect();
+    let ids: std::collections::BTreeSet<String> = answers
+        .iter()
+        .filter(|answer| answer.status == 201)
+        .map(|answer| id_of(&answer.expect(201)).to_owned())
+        .collect();
     assert_eq!(ids.len(), 1);
-    answers.iter().filter(|answer| answer.status != 201).for_each(|answer| answer.error_on(409, "conflict", &["Idempotency-Key"]));
+    answers
+        .iter()
+        .filter(|answer| answer.status != 201)
+        .for_each(|answer| answer.error_on(409, "conflict", &["Idempotency-Key"]));
     assert_eq!(total(&alice, "").await, 1);
     sound(&server).await;
 });
@@ -203,6 +266,10 @@ on_both!(keys_are_checked, |server| async move {
     alice.send(twice).await.error_on(400, "validation_error", &["Idempotency-Key"]);
     let value = reqwest::header::HeaderValue::from_bytes("schlüssel".as_bytes()).unwrap();
     let request = alice.request(Method::POST, "/media/upload").header("content-type", "image/jpeg");
-    alice.send(request.header("idempotency-key", value).body("x")).await.error_on(400, "validation_error", &["Idempotency-Key"]);
+    alice.send(request.header("idempotency-key", value).body("x")).await.error_on(
+        400,
+        "validation_error",
+        &["Idempotency-Key"],
+    );
     assert_eq!(total(&alice, "").await, 4);
 });

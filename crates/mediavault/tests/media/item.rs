@@ -70,8 +70,18 @@ on_both!(every_member_can_be_changed_and_cleared, |server| async move {
         (json!({}), "taken_at_offset", json!(null), false),
         (json!({ "taken_at": null }), "taken_at_local", json!(null), true),
         (json!({ "taken_at_local": null }), "taken_at", json!(null), false),
-        (json!({ "location": { "latitude": 47.5, "longitude": -120.25 } }), "location", json!({ "latitude": 47.5, "longitude": -120.25, "altitude": null }), true),
-        (json!({ "location": { "latitude": -90, "longitude": 180, "altitude": 8848.5 } }), "location", json!({ "latitude": -90.0, "longitude": 180.0, "altitude": 8848.5 }), true),
+        (
+            json!({ "location": { "latitude": 47.5, "longitude": -120.25 } }),
+            "location",
+            json!({ "latitude": 47.5, "longitude": -120.25, "altitude": null }),
+            true,
+        ),
+        (
+            json!({ "location": { "latitude": -90, "longitude": 180, "altitude": 8848.5 } }),
+            "location",
+            json!({ "latitude": -90.0, "longitude": 180.0, "altitude": 8848.5 }),
+            true,
+        ),
         (json!({ "location": null }), "location", json!(null), true),
         (json!({ "properties": { "a": 1, "b": "x" } }), "properties", json!({ "a": 1, "b": "x" }), true),
         (json!({ "properties": { "b": null, "c": true } }), "properties", json!({ "a": 1, "c": true }), true),
@@ -98,7 +108,10 @@ on_both!(every_member_can_be_changed_and_cleared, |server| async move {
         last = patched;
     }
     assert!(server.events_of(id_of(&item)).await.iter().skip(1).all(|kind| kind == "media.updated"));
-    let merged = alice.request(Method::PATCH, &path).header("content-type", "application/merge-patch+json").body(r#"{"title":null}"#);
+    let merged = alice
+        .request(Method::PATCH, &path)
+        .header("content-type", "application/merge-patch+json")
+        .body(r#"{"title":null}"#);
     assert_eq!(alice.send(merged).await.expect(200)["title"], Value::Null);
     sound(&server).await;
 });
@@ -130,7 +143,10 @@ on_both!(bad_members_are_named_and_change_nothing, |server| async move {
         (json!({ "taken_at": "2019-07-21" }), vec!["taken_at"]),
         (json!({ "taken_at": 5 }), vec!["taken_at"]),
         (json!({ "taken_at_local": "2019-07-21T23:06:38Z" }), vec!["taken_at_local"]),
-        (json!({ "taken_at": "2019-07-21T23:06:38Z", "taken_at_local": "2019-07-21T23:06:38" }), vec!["taken_at_local"]),
+        (
+            json!({ "taken_at": "2019-07-21T23:06:38Z", "taken_at_local": "2019-07-21T23:06:38" }),
+            vec!["taken_at_local"],
+        ),
         (json!({ "location": { "latitude": 91, "longitude": 0 } }), vec!["location.latitude"]),
         (json!({ "location": { "latitude": 91, "longitude": 181 } }), vec!["location.latitude", "location.longitude"]),
         (json!({ "location": { "latitude": 0, "longitude": 0, "altitude": 1e9 } }), vec!["location.altitude"]),
@@ -144,7 +160,10 @@ on_both!(bad_members_are_named_and_change_nothing, |server| async move {
         (json!({ "external_id": "a b" }), vec!["external_id"]),
         (json!({ "title": "ok", "rating": 9, "external_id": "" }), vec!["rating", "external_id"]),
         (json!({ "id": "media_01h455vb4pex5vsknk084sn02q" }), vec!["id"]),
-        (json!({ "user_id": alice.id, "checksum": "x", "created_at": "now", "size": 1, "version": 9 }), vec!["checksum", "created_at", "size", "user_id", "version"]),
+        (
+            json!({ "user_id": alice.id, "checksum": "x", "created_at": "now", "size": 1, "version": 9 }),
+            vec!["checksum", "created_at", "size", "user_id", "version"],
+        ),
         (json!({ "title": "ok", "colour": "red" }), vec!["colour"]),
     ] {
         let answer = alice.patch(&path, body.clone()).await;
@@ -178,7 +197,11 @@ on_both!(bad_members_are_named_and_change_nothing, |server| async move {
     let refused = alice.send(text).await;
     refused.error(415, "unsupported_media_type");
     assert_eq!(refused.header("accept-patch"), "application/json, application/merge-patch+json");
-    alice.patch(&path, json!({ "external_id": "taken", "title": "other" })).await.error_on(409, "conflict", &["external_id"]);
+    alice.patch(&path, json!({ "external_id": "taken", "title": "other" })).await.error_on(
+        409,
+        "conflict",
+        &["external_id"],
+    );
     assert_eq!(state(&alice).await, before);
     alice.get("/media/media_x").await.error_on(400, "validation_error", &["id"]);
     alice.get("/media/user_01h455vb4pex5vsknk084sn02q").await.error_on(400, "validation_error", &["id"]);
@@ -206,12 +229,22 @@ on_both!(an_edit_may_ask_for_a_version, |server| async move {
     }
     let tag = alice.get(&path).await.header("etag").to_owned();
     let answers = futures_util::future::join_all((0..10).map(|n| {
-        let request = alice.request(Method::PATCH, &path).header("if-match", &tag).json(&json!({ "title": format!("racer {n}") }));
+        let request = alice
+            .request(Method::PATCH, &path)
+            .header("if-match", &tag)
+            .json(&json!({ "title": format!("racer {n}") }));
         alice.send(request)
     }))
     .await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1, "of ten who saw the same version one wins");
-    answers.iter().filter(|answer| answer.status != 200).for_each(|answer| drop(answer.error(412, "precondition_failed")));
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == 200).count(),
+        1,
+        "of ten who saw the same version one wins"
+    );
+    answers
+        .iter()
+        .filter(|answer| answer.status != 200)
+        .for_each(|answer| drop(answer.error(412, "precondition_failed")));
 });
 
 on_both!(an_external_id_is_its_owners_alone, |server| async move {
@@ -233,6 +266,9 @@ on_both!(an_external_id_is_its_owners_alone, |server| async move {
     }))
     .await;
     assert_eq!(racers.iter().filter(|answer| answer.status == 201).count(), 1);
-    racers.iter().filter(|answer| answer.status != 201).for_each(|answer| answer.error_on(409, "conflict", &["external_id"]));
+    racers
+        .iter()
+        .filter(|answer| answer.status != 201)
+        .for_each(|answer| answer.error_on(409, "conflict", &["external_id"]));
     sound(&server).await;
 });

@@ -13,7 +13,8 @@ on_both!(a_link_needs_no_header_and_dies_when_it_must, |server| async move {
     let answer = anonymous.get(&link).await;
     assert_eq!((answer.status, answer.body.as_ref()), (200, photo.as_slice()));
     let caching = answer.header("cache-control").to_owned();
-    let age: u64 = caching.strip_prefix("private, max-age=").unwrap().strip_suffix(", immutable").unwrap().parse().unwrap();
+    let age: u64 =
+        caching.strip_prefix("private, max-age=").unwrap().strip_suffix(", immutable").unwrap().parse().unwrap();
     assert!((3_500..=7_200).contains(&age), "{caching}");
     let part = anonymous.send(anonymous.request(Method::GET, &link).header("range", "bytes=10-19")).await;
     assert_eq!((part.status, part.body.as_ref()), (206, &photo[10..20]));
@@ -97,11 +98,21 @@ on_both!(links_are_made_for_a_chosen_time, |server| async move {
         .post("/media/urls", json!({ "items": [wanted(id_of(&item)), { "id": item["id"], "variant": "content", "download": true }], "expires_in": 60 }))
         .await
         .expect(200);
-    assert_eq!((&made[0]["id"], &made[0]["variant"], made.as_array().unwrap().len()), (&item["id"], &json!("content"), 2));
+    assert_eq!(
+        (&made[0]["id"], &made[0]["variant"], made.as_array().unwrap().len()),
+        (&item["id"], &json!("content"), 2)
+    );
     let urls: Vec<&str> = made.as_array().unwrap().iter().map(|link| link["url"].as_str().unwrap()).collect();
     let shown = anonymous.get(urls[0]).await;
     assert!(shown.header("content-disposition").starts_with("inline"));
-    let age: u64 = shown.header("cache-control").strip_prefix("private, max-age=").unwrap().strip_suffix(", immutable").unwrap().parse().unwrap();
+    let age: u64 = shown
+        .header("cache-control")
+        .strip_prefix("private, max-age=")
+        .unwrap()
+        .strip_suffix(", immutable")
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!(age <= 60, "never longer than the link lives: {age}");
     for url in [urls[1], &format!("{}&download=1", urls[0]), &format!("{}&download=0", urls[1])] {
         assert!(anonymous.get(url).await.header("content-disposition").starts_with("attachment"), "{url}");
@@ -110,7 +121,8 @@ on_both!(links_are_made_for_a_chosen_time, |server| async move {
     assert_eq!(anonymous.get(urls[0]).await.status, 200);
     server.clock().advance(Duration::from_secs(15));
     anonymous.get(urls[0]).await.error(401, "unauthorized");
-    let long = alice.post("/media/urls", json!({ "items": [wanted(id_of(&item))], "expires_in": 604_800 })).await.expect(200);
+    let long =
+        alice.post("/media/urls", json!({ "items": [wanted(id_of(&item))], "expires_in": 604_800 })).await.expect(200);
     let long = long[0]["url"].as_str().unwrap();
     assert_eq!(anonymous.get(long).await.header("cache-control"), "private, max-age=86400, immutable");
     server.clock().advance(Duration::from_secs(604_700));
@@ -119,7 +131,16 @@ on_both!(links_are_made_for_a_chosen_time, |server| async move {
     let mut alice = alice.clone();
     alice.log_in(mv_testkit::client::PASSWORD).await;
     let many = |count: usize| json!(vec![wanted(id_of(&item)); count]);
-    assert_eq!(alice.post("/media/urls", json!({ "items": many(500), "expires_in": 60 })).await.expect(200).as_array().unwrap().len(), 500);
+    assert_eq!(
+        alice
+            .post("/media/urls", json!({ "items": many(500), "expires_in": 60 }))
+            .await
+            .expect(200)
+            .as_array()
+            .unwrap()
+            .len(),
+        500
+    );
     for (body, fields) in [
         (json!({ "items": many(501), "expires_in": 60 }), vec!["items"]),
         (json!({ "items": [], "expires_in": 60 }), vec!["items"]),
@@ -130,7 +151,10 @@ on_both!(links_are_made_for_a_chosen_time, |server| async move {
         (json!({ "items": many(1), "expires_in": "60" }), vec!["expires_in"]),
         (json!({ "items": many(1) }), vec!["expires_in"]),
         (json!({}), vec!["items", "expires_in"]),
-        (json!({ "items": [{ "id": "x", "variant": "other" }], "expires_in": 60 }), vec!["items[0].variant", "items[0].id"]),
+        (
+            json!({ "items": [{ "id": "x", "variant": "other" }], "expires_in": 60 }),
+            vec!["items[0].variant", "items[0].id"],
+        ),
         (json!({ "items": [{ "id": item["id"] }], "expires_in": 60 }), vec!["items[0]"]),
         (json!({ "items": many(1), "expires_in": 60, "colour": 1 }), vec!["colour"]),
     ] {
@@ -138,7 +162,8 @@ on_both!(links_are_made_for_a_chosen_time, |server| async move {
         assert_eq!(answer.error(400, "validation_error"), fields, "{body:.100}");
     }
     for id in [id_of(&foreign), id_of(&trashed), "media_01h455vb4pex5vsknk084sn02q"] {
-        let answer = alice.post("/media/urls", json!({ "items": [wanted(id_of(&item)), wanted(id)], "expires_in": 60 })).await;
+        let answer =
+            alice.post("/media/urls", json!({ "items": [wanted(id_of(&item)), wanted(id)], "expires_in": 60 })).await;
         answer.error_on(404, "not_found", &["items[1].id"]);
     }
     anonymous.post("/media/urls", json!({ "items": many(1), "expires_in": 60 })).await.error(401, "unauthorized");

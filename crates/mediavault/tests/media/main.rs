@@ -56,7 +56,8 @@ fn sound(server: &Server) -> impl Future<Output = ()> + use<> {
     async move {
         let report = server.app().check(Depth::Full).await.unwrap();
         assert!(report.problems.is_empty() && report.orphans == 0, "at {place}: {report:?}");
-        let left: Vec<_> = std::fs::read_dir(server.data_dir().join("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
+        let left: Vec<_> =
+            std::fs::read_dir(server.data_dir().join("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
         assert!(left.is_empty(), "at {place}: {left:?}");
     }
 }

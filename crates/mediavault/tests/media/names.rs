@@ -63,7 +63,11 @@ fn told_name(header: &str) -> String {
     let mut rest = encoded.bytes();
     while let Some(byte) = rest.next() {
         let digits = if byte == b'%' { vec![rest.next().unwrap(), rest.next().unwrap()] } else { Vec::new() };
-        bytes.push(if digits.is_empty() { byte } else { u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap() });
+        bytes.push(if digits.is_empty() {
+            byte
+        } else {
+            u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+        });
     }
     String::from_utf8(bytes).unwrap()
 }
@@ -92,7 +96,11 @@ on_both!(names_are_inert_data_however_they_come, |server| async move {
             None => {
                 let raw_control = name.chars().any(|c| c.is_ascii_control() && !"\r\n".contains(c) && c != '\t');
                 let field = if raw_control { "body" } else { "filename" };
-                assert_eq!((by_form.status, by_form.error()), (400, ("validation_error".into(), vec![field.to_owned()])), "{row} in a form");
+                assert_eq!(
+                    (by_form.status, by_form.error()),
+                    (400, ("validation_error".into(), vec![field.to_owned()])),
+                    "{row} in a form"
+                );
             }
         }
         let Some(kept) = kept else {
@@ -107,7 +115,10 @@ on_both!(names_are_inert_data_however_they_come, |server| async move {
                 let content = alice.get(&format!("{}/content{query}", path_of(&item))).await;
                 let disposition = content.header("content-disposition").to_owned();
                 assert_eq!(told_name(&disposition), kept, "{row} in a {way}");
-                assert!(disposition.starts_with(if query.is_empty() { "inline; " } else { "attachment; " }), "{row}: {disposition}");
+                assert!(
+                    disposition.starts_with(if query.is_empty() { "inline; " } else { "attachment; " }),
+                    "{row}: {disposition}"
+                );
                 assert!(content.headers.get("x-evil").is_none(), "{row}");
             }
         }
@@ -127,8 +138,16 @@ on_both!(names_of_any_length, |server| async move {
     for name in [&longer, &page, &wide] {
         let header = format!("attachment; filename*=UTF-8''{}", percent(name.as_bytes()));
         alice.try_upload("", name, b"x", &[]).await.error_on(400, "validation_error", &["filename"]);
-        alice.upload_raw("", "x", &[("content-disposition", &header)]).await.error_on(400, "validation_error", &["filename"]);
-        alice.patch(&path_of(&item), json!({ "filename": name })).await.error_on(400, "validation_error", &["filename"]);
+        alice.upload_raw("", "x", &[("content-disposition", &header)]).await.error_on(
+            400,
+            "validation_error",
+            &["filename"],
+        );
+        alice.patch(&path_of(&item), json!({ "filename": name })).await.error_on(
+            400,
+            "validation_error",
+            &["filename"],
+        );
     }
     assert_eq!(state(&alice).await, before);
 });
@@ -137,7 +156,11 @@ on_both!(names_that_are_no_text, |server| async move {
     let alice = server.user("alice").await;
     let item = alice.upload("a.jpg", b"x").await;
     let before = state(&alice).await;
-    for (row, bytes) in [("a lone surrogate", &b"\xed\xa0\x80.jpg"[..]), ("two bytes of nothing", b"\xff\xfe.jpg"), ("half a letter", b"a\xc3")] {
+    for (row, bytes) in [
+        ("a lone surrogate", &b"\xed\xa0\x80.jpg"[..]),
+        ("two bytes of nothing", b"\xff\xfe.jpg"),
+        ("half a letter", b"a\xc3"),
+    ] {
         let mut body = mv_testkit::multipart("NAME", b"x", &[]).1;
         let at = body.windows(4).position(|window| window == b"NAME").unwrap();
         body.splice(at..at + 4, bytes.iter().copied());

@@ -26,7 +26,12 @@ async fn walk(actor: &Actor, sort: &str) -> Vec<String> {
 #[track_caller]
 fn same(found: &[String], expected: &[String], what: &str) {
     let differs = found.iter().zip(expected).position(|(found, expected)| found != expected);
-    assert!(found == expected, "{what}: {} items instead of {}, differing from {differs:?} on", found.len(), expected.len());
+    assert!(
+        found == expected,
+        "{what}: {} items instead of {}, differing from {differs:?} on",
+        found.len(),
+        expected.len()
+    );
 }
 
 async fn check_pages(actor: &Actor, live: &[String], what: &str) {

@@ -5,7 +5,8 @@ use super::*;
 
 on_both!(bytes_of_every_size_come_back, |server| async move {
     let alice = server.user("alice").await;
-    let sizes = [0, 1, 4095, 4096, 4097, 16_383, 16_384, 16_385, 32_768, 262_143, 262_144, 262_145, 278_528, 524_289, 3 << 20];
+    let sizes =
+        [0, 1, 4095, 4096, 4097, 16_383, 16_384, 16_385, 32_768, 262_143, 262_144, 262_145, 278_528, 524_289, 3 << 20];
     for (seed, size) in (1..).zip(sizes) {
         let form = noise(seed, size);
         let raw = noise(seed + 100, size);
@@ -40,7 +41,10 @@ on_both!(the_answer_leads_to_the_item, |server| async move {
     let answer = alice.try_upload("", "lake.jpg", &jpeg(1, 500), &[]).await;
     let item = answer.expect(201);
     assert_eq!(answer.header("location"), format!("/api/v1{}", path_of(&item)));
-    assert_eq!(alice.get(&format!("{}{}", server.origin(), answer.header("location"))).await.expect(200)["id"], item["id"]);
+    assert_eq!(
+        alice.get(&format!("{}{}", server.origin(), answer.header("location"))).await.expect(200)["id"],
+        item["id"]
+    );
     for (member, value) in [
         ("type", json!("image")),
         ("mime_type", json!("image/jpeg")),
@@ -115,7 +119,8 @@ on_both!(equal_bytes_at_once_share_a_file, |server| async move {
     }
     let fresh = jpeg(2, 300_000);
     let racing = (0..12).map(|_| alice.try_upload("?on_duplicate=existing", "a.jpg", &fresh, &[]));
-    let mut statuses: Vec<u16> = futures_util::future::join_all(racing).await.iter().map(|answer| answer.status).collect();
+    let mut statuses: Vec<u16> =
+        futures_util::future::join_all(racing).await.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [&[200; 11][..], &[201]].concat(), "of many at once one makes the item");
     assert_eq!(total(&alice, "").await, 13);
@@ -140,14 +145,21 @@ on_both!(existing_bytes_answer_with_their_item, |server| async move {
         assert_eq!(answer.header("location"), "", "{name}");
     }
     assert_eq!(state(&alice).await, before);
-    assert_ne!(bob.upload_raw("?on_duplicate=existing", photo.clone(), &[]).await.expect(201)["id"], held["id"], "not across owners");
+    assert_ne!(
+        bob.upload_raw("?on_duplicate=existing", photo.clone(), &[]).await.expect(201)["id"],
+        held["id"],
+        "not across owners"
+    );
     alice.upload_raw("?on_duplicate=new", photo.clone(), &[]).await.expect(201);
 
     // In the trash only: a new item, and the bytes live on.
     let other = jpeg(2, 5_000);
     let trashed = alice.upload("t.jpg", &other).await;
     alice.delete(&path_of(&trashed)).await.expect(204);
-    let again = alice.upload_raw(&format!("?on_duplicate=existing&checksum={}", checksum(&other)), other.clone(), &[]).await.expect(201);
+    let again = alice
+        .upload_raw(&format!("?on_duplicate=existing&checksum={}", checksum(&other)), other.clone(), &[])
+        .await
+        .expect(201);
     assert_ne!(again["id"], trashed["id"]);
     sound(&server).await;
 });
@@ -178,8 +190,16 @@ on_both!(deleted_bytes_are_refused_where_the_client_asks, |server| async move {
     }
     let before = state(&alice).await;
     alice.upload_raw("?on_deleted=reject", photo.clone(), &[]).await.error_on(409, "previously_deleted", &[]);
-    alice.try_upload("?on_deleted=reject", "a.jpg", &photo, &[("title", "x")]).await.error_on(409, "previously_deleted", &[]);
-    alice.upload_raw("?on_deleted=reject&on_duplicate=existing", photo.clone(), &[]).await.error_on(409, "previously_deleted", &[]);
+    alice.try_upload("?on_deleted=reject", "a.jpg", &photo, &[("title", "x")]).await.error_on(
+        409,
+        "previously_deleted",
+        &[],
+    );
+    alice.upload_raw("?on_deleted=reject&on_duplicate=existing", photo.clone(), &[]).await.error_on(
+        409,
+        "previously_deleted",
+        &[],
+    );
     assert_eq!(state(&alice).await, before);
     bob.upload_raw("?on_deleted=reject", photo.clone(), &[]).await.expect(201);
     // With the checksum in the query it is told before the body.
@@ -197,7 +217,8 @@ on_both!(deleted_bytes_are_refused_where_the_client_asks, |server| async move {
     let trashed = alice.upload("b.jpg", &other).await;
     alice.delete(&path_of(&trashed)).await.expect(204);
     alice.upload_raw("?on_deleted=reject", other.clone(), &[]).await.error_on(409, "previously_deleted", &[]);
-    let early = alice.upload_raw(&format!("?on_deleted=reject&checksum={}", checksum(&other)), other.clone(), &[]).await;
+    let early =
+        alice.upload_raw(&format!("?on_deleted=reject&checksum={}", checksum(&other)), other.clone(), &[]).await;
     early.error_on(409, "previously_deleted", &[]);
     alice.post_empty(&format!("{}/restore", path_of(&trashed))).await.expect(200);
     alice.upload_raw("?on_deleted=reject", other.clone(), &[]).await.expect(201);

@@ -85,7 +85,9 @@ fn random_condition(kind: u64, items: &[Media], dice: &mut Dice) -> Condition {
         2 => condition("mime_type=image/*".into(), |item| item.mime_type.starts_with("image/")),
         3 => {
             let tag = *dice.pick(&TAGS);
-            condition(format!("tag={}", tag.to_uppercase()), move |item| item.labels.tags.iter().any(|own| fold_tag(own) == fold_tag(tag)))
+            condition(format!("tag={}", tag.to_uppercase()), move |item| {
+                item.labels.tags.iter().any(|own| fold_tag(own) == fold_tag(tag))
+            })
         }
         4 => condition("favorite=true".into(), |item| item.labels.favorite),
         5 => condition("favorite=false".into(), |item| !item.labels.favorite),
@@ -97,13 +99,19 @@ fn random_condition(kind: u64, items: &[Media], dice: &mut Dice) -> Condition {
             let wanted = some.labels.external_id.unwrap_or_else(|| "none".into());
             condition(format!("external_id={wanted}"), move |item| item.labels.external_id.as_deref() == Some(&wanted))
         }
-        8 => condition(format!("property[n]={}", number % 3), move |item| property(item, "n", &(number % 3).to_string())),
+        8 => {
+            condition(format!("property[n]={}", number % 3), move |item| property(item, "n", &(number % 3).to_string()))
+        }
         9 => condition("property[s]=y%20z".into(), |item| property(item, "s", "y z")),
         10 => condition("property[b]=true".into(), |item| property(item, "b", "true")),
         11 => condition(format!("created_after={}", some.created_at), move |item| item.created_at > some.created_at),
         12 => condition(format!("created_before={}", some.created_at), move |item| item.created_at < some.created_at),
-        13 => condition(format!("taken_after={taken}"), move |item| item.labels.taken.is_some_and(|own| own.at > taken)),
-        14 => condition(format!("taken_before={taken}"), move |item| item.labels.taken.is_some_and(|own| own.at < taken)),
+        13 => {
+            condition(format!("taken_after={taken}"), move |item| item.labels.taken.is_some_and(|own| own.at > taken))
+        }
+        14 => {
+            condition(format!("taken_before={taken}"), move |item| item.labels.taken.is_some_and(|own| own.at < taken))
+        }
         15 => condition(format!("min_size={}", number * 1000), move |item| item.size >= number * 1000),
         16 => condition(format!("max_size={}", number * 1000), move |item| item.size <= number * 1000),
         _ => {
@@ -111,7 +119,11 @@ fn random_condition(kind: u64, items: &[Media], dice: &mut Dice) -> Condition {
             let (south, north) = *dice.pick(&[(-90.0, 90.0), (-1.0, 61.0), (0.0, 0.0)]);
             condition(format!("bbox={west},{south},{east},{north}"), move |item| {
                 item.labels.location.is_some_and(|place| {
-                    let within = if west <= east { (west..=east).contains(&place.longitude) } else { place.longitude >= west || place.longitude <= east };
+                    let within = if west <= east {
+                        (west..=east).contains(&place.longitude)
+                    } else {
+                        place.longitude >= west || place.longitude <= east
+                    };
                     within && (south..=north).contains(&place.latitude)
                 })
             })
@@ -132,8 +144,18 @@ fn order(sort: &str, a: &Media, b: &Media) -> Ordering {
     if sort.starts_with('-') { ascending.reverse() } else { ascending }
 }
 
-const SORTS: [&str; 10] =
-    ["created_at", "-created_at", "taken_at", "-taken_at", "filename", "-filename", "size", "-size", "rating", "-rating"];
+const SORTS: [&str; 10] = [
+    "created_at",
+    "-created_at",
+    "taken_at",
+    "-taken_at",
+    "filename",
+    "-filename",
+    "size",
+    "-size",
+    "rating",
+    "-rating",
+];
 
 /// A list walked by page numbers or by cursors to its end.
 async fn walk(actor: &Actor, query: &str, by_cursor: bool, expected: &[String]) {
@@ -168,7 +190,8 @@ on_both!(pages_and_cursors_agree_with_the_model, |server| async move {
     for library in 0..30_u64 {
         let count = i64::try_from(dice.below(61)).unwrap();
         let spread = 1 + i64::try_from(dice.below(3)).unwrap();
-        let items: Vec<Media> = (0..count).map(|n| random_item(&template, 1_650_000_000_000 + n / spread, &mut dice)).collect();
+        let items: Vec<Media> =
+            (0..count).map(|n| random_item(&template, 1_650_000_000_000 + n / spread, &mut dice)).collect();
         insert(&server, items.clone()).await;
         let all: Vec<Media> = items.iter().cloned().chain([template.clone()]).collect();
         for question in 0..4_u64 {
@@ -210,7 +233,8 @@ on_both!(a_walk_by_cursor_meets_no_item_twice, |server| async move {
     let alice = server.user("alice").await;
     let template = template(&alice).await;
     let mut dice = Dice::new(12);
-    let fresh = |dice: &mut Dice, n: i64| Media { deleted_at: None, ..random_item(&template, 1_650_000_000_000 + n, dice) };
+    let fresh =
+        |dice: &mut Dice, n: i64| Media { deleted_at: None, ..random_item(&template, 1_650_000_000_000 + n, dice) };
     for sort in SORTS {
         let staying: Vec<Media> = (0..40).map(|n| fresh(&mut dice, n * 2)).collect();
         let mut going: Vec<Media> = (0..20).map(|n| fresh(&mut dice, n * 4 + 1)).collect();
@@ -230,7 +254,8 @@ on_both!(a_walk_by_cursor_meets_no_item_twice, |server| async move {
         }
         let unique: std::collections::BTreeSet<&String> = found.iter().collect();
         assert_eq!(unique.len(), found.len(), "{sort}: an item came twice");
-        let missed: Vec<String> = staying.iter().map(|item| item.id.to_string()).filter(|id| !unique.contains(id)).collect();
+        let missed: Vec<String> =
+            staying.iter().map(|item| item.id.to_string()).filter(|id| !unique.contains(id)).collect();
         assert!(missed.is_empty(), "{sort}: {missed:?} stood there all the time and never came");
         remove(&server, [staying, going, coming].concat()).await;
     }

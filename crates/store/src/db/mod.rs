@@ -110,6 +110,7 @@ struct Shared {
 /// The queues of each kind of database; its threads hold the other ends.
 enum Lanes {
     Sqlite {
+        idle: Arc<sqlite::Idle>,
         reads: Arc<Queue<Box<dyn Job<Conn>>>>,
         slow: Arc<Queue<Box<dyn Job<Conn>>>>,
         writes: Arc<Queue<Box<dyn Job<Tx>>>>,
@@ -129,7 +130,8 @@ struct Opened {
 impl Lanes {
     fn close(&self) {
         match self {
-            Self::Sqlite { reads, slow, writes } => {
+            Self::Sqlite { idle, reads, slow, writes } => {
+                idle.close();
                 reads.close();
                 slow.close();
                 writes.close();
@@ -228,9 +230,11 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (job, answer) = pack(closure, self.origin(place));
+        let (mut job, answer) = pack(closure, self.origin(place));
         match &self.0.lanes {
-            Lanes::Sqlite { reads, slow, .. } => give(if is_slow { slow } else { reads }.push(job), Job::refuse),
+            Lanes::Sqlite { slow, .. } if is_slow => give(slow.push(job), Job::refuse),
+            Lanes::Sqlite { idle, .. } if idle.run(job.as_mut()) => job.answer(),
+            Lanes::Sqlite { reads, .. } => give(reads.push(job), Job::refuse),
             Lanes::Postgres { fast, slow } => {
                 let lane = if is_slow { slow } else { fast };
                 give(lane.push(postgres::Request::Read(job)), postgres::Request::refuse);

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -110,18 +110,47 @@ impl Session {
     }
 }
 
+/// Connections through which callers read on their own threads: a short read costs less than handing it over and
+/// back. When all are in use, reads go to the reader threads, so callers never wait here.
+pub(super) struct Idle(Mutex<Vec<Session>>);
+
+impl Idle {
+    fn sessions(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the closure here, if a connection is free.
+    pub(super) fn run(&self, job: &mut dyn Job<Conn>) -> bool {
+        let Some(session) = self.sessions().pop() else { return false };
+        let session = Rc::new(session);
+        job.run(&Conn::new(Backend::Sqlite(session.clone())));
+        // Nothing else holds it any more.
+        if let Ok(session) = Rc::try_unwrap(session) {
+            self.sessions().push(session);
+        }
+        true
+    }
+
+    /// Closes the connections that are free; one that is in use closes with the file's last lock.
+    pub(super) fn close(&self) {
+        self.sessions().clear();
+    }
+}
+
 /// Opens the file, migrates it and starts the threads.
 pub(super) fn open(path: &Path, options: &Options, foreign_changes: Arc<AtomicU64>) -> Result<Opened, OpenError> {
     migrate::migrate_sqlite(path, options)?;
     let reads = Arc::new(Queue::new(READS_WAITING));
     let slow = Arc::new(Queue::new(SLOW_WAITING));
     let writes = Arc::new(Queue::new(WRITES_WAITING));
+    let readers = options.readers.max(1);
+    let role = Role::Reader { cache_kib: (CACHE_KIB / readers / 2).max(8192) };
+    let idle: Result<Vec<Session>, OpenError> = (0..readers).map(|_| connect(path, role).map(Session::new)).collect();
+    let idle = Arc::new(Idle(Mutex::new(idle?)));
     // If a later step fails, this ends the threads that are already there.
-    let lanes = Lanes::Sqlite { reads: reads.clone(), slow: slow.clone(), writes: writes.clone() };
+    let lanes = Lanes::Sqlite { idle, reads: reads.clone(), slow: slow.clone(), writes: writes.clone() };
     let started = || -> Result<Vec<JoinHandle<()>>, OpenError> {
         let mut threads = Vec::new();
-        let readers = options.readers.max(1);
-        let role = Role::Reader { cache_kib: (CACHE_KIB / readers).max(8192) };
         for number in 0..readers {
             let (connection, queue) = (connect(path, role)?, reads.clone());
             threads.push(spawn(format!("db-read-{number}"), move || serve(connection, &queue, || {}))?);

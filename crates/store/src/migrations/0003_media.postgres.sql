@@ -1,12 +1,13 @@
+-- What is sorted by or asked for in ranges goes by its bytes, as on SQLite, whatever language the database is in.
 -- Items. Lists walk the media_*_idx indexes; each begins with owner and trash so that one library is one range.
 CREATE TABLE media (
     id UUID PRIMARY KEY,
     owner_id UUID NOT NULL REFERENCES users (id),
     blob_id UUID NOT NULL REFERENCES blobs (id),
     media_type TEXT NOT NULL,
-    mime_type TEXT NOT NULL,
+    mime_type TEXT COLLATE "C" NOT NULL,
     filename TEXT NOT NULL,
-    filename_folded TEXT NOT NULL,
+    filename_folded TEXT COLLATE "C" NOT NULL,
     size BIGINT NOT NULL,
     checksum_sealed BYTEA NOT NULL,
     title TEXT,

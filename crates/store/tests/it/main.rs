@@ -1,6 +1,6 @@
 //! The engine on both databases: values, transactions, errors, migrations, and what happens when something breaks.
 //! The PostgreSQL halves need `MEDIAVAULT_TEST_POSTGRES_URL`, a superuser's URL of a server that may run with fsync=off.
-//! Not here: the application's statements.
+//! Then the application's statements: taken by both, along an index, and lists as a plain model has them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,9 +10,12 @@
 )]
 
 mod groups;
+mod lists;
 mod migrations;
 mod postgres;
+mod schema;
 mod scratch;
 mod sqlite;
+mod statements;
 mod transactions;
 mod values;

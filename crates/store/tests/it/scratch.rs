@@ -69,10 +69,19 @@ pub(crate) async fn with_file<F: Future>(test: impl FnOnce(Target) -> F) {
 
 /// Runs a test with an empty PostgreSQL database. A test that panics leaves its database behind.
 pub(crate) async fn with_database<F: Future>(test: impl FnOnce(Target) -> F) {
+    with_database_made("", test).await;
+}
+
+/// As `with_database`, but text sorts as English has it instead of by its bytes.
+pub(crate) async fn with_database_in_a_language<F: Future>(test: impl FnOnce(Target) -> F) {
+    with_database_made("TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'", test).await;
+}
+
+async fn with_database_made<F: Future>(how: &str, test: impl FnOnce(Target) -> F) {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let name = format!("mv_store_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
     let admin = client(&server()).await;
-    admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    admin.batch_execute(&format!("CREATE DATABASE {name} {how}")).await.unwrap();
     let (start, _) = server().rsplit_once('/').map(|(start, end)| (start.to_owned(), end.to_owned())).unwrap();
     test(Target::Postgres(format!("{start}/{name}"))).await;
     admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();

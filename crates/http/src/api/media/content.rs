@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream::{self, StreamExt};
 use mv_app::media::links::LinkUse;
 use mv_app::media::read::Original;
 use mv_core::byte_range::{self, Ranges};
@@ -25,6 +25,7 @@ use crate::extract::conditional::{Verdict, http_date, judge, range_applies};
 use crate::extract::path::Path;
 use crate::extract::query::{Known, Pairs, Parameters, Query};
 use crate::state::AppState;
+use crate::wire::bytes::{PIECE, content_range, pieces, unsatisfiable};
 use crate::wire::media::Binary;
 
 /// How the bytes are asked for.
@@ -128,11 +129,7 @@ fn answer(served: Served, method: &Method, headers: &HeaderMap) -> Result<Respon
     }
     let mut response = match ranges(method, headers, &tag, modified, size) {
         Ranges::Ignore => whole(served.original, method),
-        Ranges::Unsatisfiable => {
-            let size = HeaderValue::from_str(&format!("bytes */{size}")).map_err(|_| Error::not_found())?;
-            let error = ApiError::from(Error::new(Code::RangeNotSatisfiable, "No part of the range exists").with("Range", "Lies behind the end"));
-            return Err(error.with(header::CONTENT_RANGE, size));
-        }
+        Ranges::Unsatisfiable => return Err(unsatisfiable(size)),
         Ranges::One(range) => one(served.original, range, size),
         Ranges::Many(ranges) => many(served.original, ranges, size, &common),
     };
@@ -189,10 +186,6 @@ fn one(original: Original, range: Range<u64>, size: u64) -> Response {
     (StatusCode::PARTIAL_CONTENT, headers, body(original, range)).into_response()
 }
 
-fn content_range(range: &Range<u64>, size: u64) -> String {
-    format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1))
-}
-
 /// Several ranges as `multipart/byteranges` (RFC 9110 section 14.6), its length told beforehand.
 fn many(original: Original, ranges: Vec<Range<u64>>, size: u64, common: &HeaderMap) -> Response {
     let boundary = format!("mv-{}", context::current().id);
@@ -203,52 +196,21 @@ fn many(original: Original, ranges: Vec<Range<u64>>, size: u64, common: &HeaderM
     let parts: Vec<(Bytes, Range<u64>)> = ranges.iter().map(|range| (head(range), range.clone())).collect();
     let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length: u64 = parts.iter().map(|(head, range)| head.len() as u64 + range.end - range.start).sum::<u64>() + end.len() as u64;
-    let reader = original.reader;
+    let (reader, request) = (original.reader, context::current().id);
     let stream = stream::iter(parts)
-        .flat_map(move |(head, range)| stream::iter([Ok(head)]).chain(pieces(reader.clone(), range)))
+        .flat_map(move |(head, range)| stream::iter([Ok(head)]).chain(pieces(reader.clone(), range, request.clone())))
         .chain(stream::iter([Ok(end)]));
     let kind = format!("multipart/byteranges; boundary={boundary}");
     let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_LENGTH, length.to_string())];
     (StatusCode::PARTIAL_CONTENT, headers, Body::from_stream(stream)).into_response()
 }
 
-/// Bytes read at once; also what a small file is sent in, as one piece without a stream.
-const PIECE: u64 = 256 * 1024;
-
 fn body(original: Original, range: Range<u64>) -> Body {
     let (reader, length) = (original.reader, range.end - range.start);
-    // What lies in the system's cache is read here and now; the disk is waited for elsewhere.
+    // A small file that lies in the system's cache is read here and now and sent as one piece; the disk is waited for
+    // elsewhere.
     if length <= PIECE && let Some(Ok(bytes)) = reader.read_cached(range.start, usize::try_from(length).unwrap_or(0)) {
         return Body::from(bytes);
     }
-    Body::from_stream(pieces(reader, range))
-}
-
-/// A range piece by piece. A chunk that does not verify ends the stream with an error, and the connection with it:
-/// never a clean end after wrong or missing bytes.
-fn pieces(reader: mv_app::media::read::Reader, range: Range<u64>) -> impl Stream<Item = Result<Bytes, mv_app::Error>> + Send + 'static {
-    let request = context::current().id;
-    stream::try_unfold((reader, range), move |(reader, range)| {
-        let request = request.clone();
-        async move {
-            if range.start >= range.end {
-                return Ok(None);
-            }
-            let length = usize::try_from((range.end - range.start).min(PIECE)).unwrap_or(0);
-            match reader.read(range.start, length).await {
-                Ok(bytes) if !bytes.is_empty() => {
-                    let next = range.start + bytes.len() as u64..range.end;
-                    Ok(Some((bytes, (reader, next))))
-                }
-                Ok(_) => Err(broken(mv_app::Error::internal("the bytes ended early"), &request)),
-                Err(error) => Err(broken(error.into(), &request)),
-            }
-        }
-    })
-}
-
-/// The answer has begun, so the log is the only place left to tell.
-fn broken(error: mv_app::Error, request: &str) -> mv_app::Error {
-    tracing::error!(request_id = request, cause = %mv_app::chain(&error), "request {request} was cut: {}", mv_app::chain(&error));
-    error
+    Body::from_stream(pieces(reader, range, context::current().id))
 }

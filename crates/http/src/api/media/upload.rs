@@ -9,14 +9,14 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt};
 use mv_app::Retry;
-use mv_app::ingest::{Announced, Receiving, Render, Uploaded};
+use mv_app::ingest::{Announced, Novelty, Receiving, Render, Uploaded};
 use mv_app::media::ItemView;
 use mv_core::filename::FileName;
 use mv_core::{Caller, Code, Error, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::upload_digests::{Digests, Hashing};
+use super::upload_digests::{Digests, Hashing, differs};
 use super::upload_fields::{FORM_FIELDS, UploadParameters, fields};
 use crate::envelope::{Answer, Envelope};
 use crate::error::ApiError;
@@ -82,13 +82,13 @@ pub async fn upload(
     let kind = Kind::of(&headers)?;
     let asked = fields(parameters.clone(), None)?;
     let digests = Digests::sent(&headers)?;
-    if asked.existing
-        && let Some(sum) = asked.checksum
-        && let Some(view) = state.app.find_by_checksum(&auth.caller, sum).await?
+    let retry = state.app.take_key(&auth.caller, "media.upload", key).await?;
+    // A retry gets the first try's answer, whatever the library looks like by now.
+    if !retry.as_ref().is_some_and(Retry::answered)
+        && let Some(view) = state.app.foresee_upload(&auth.caller, &asked).await?
     {
         return Ok(existing(view));
     }
-    let retry = state.app.take_key(&auth.caller, "media.upload", key).await?;
     let mut job = Job { state: &state, caller: &auth.caller, parameters, digests, retry, length: content_length(&headers) };
     let uploaded = match kind {
         Kind::Form(boundary) => job.form(&boundary, body).await?,
@@ -144,6 +144,7 @@ impl Job<'_> {
     async fn raw(&mut self, headers: &HeaderMap, body: Body) -> Result<Uploaded, ApiError> {
         let filename = disposition_name(headers)?;
         let mut fields = fields(std::mem::take(&mut self.parameters), filename)?;
+        let by_header = fields.checksum.is_none();
         fields.checksum = self.digests.agree(fields.checksum)?;
         let announced = self.length.map_or(Announced::Nothing, Announced::Exactly);
         let mut receiving = self.state.app.begin_upload(self.caller, announced, self.retry.take()).await?;
@@ -155,7 +156,11 @@ impl Job<'_> {
             receiving.write(bytes).await?;
         }
         hashing.finish()?;
-        Ok(self.state.app.finish_upload(self.caller, receiving, fields, render()).await?)
+        let finished = self.state.app.finish_upload(self.caller, receiving, fields, render()).await;
+        finished.map_err(|error| match self.digests.name_of_sha256() {
+            Some(name) if by_header && error.is(Code::ChecksumMismatch) => differs(name).into(),
+            _ => error.into(),
+        })
     }
 
     async fn form(&mut self, boundary: &Boundary, body: Body) -> Result<Uploaded, ApiError> {
@@ -294,6 +299,7 @@ fn unreadable(error: ReadError<axum::Error>) -> ApiError {
 /// An answer as it is kept under an `Idempotency-Key`.
 #[derive(Serialize, Deserialize)]
 struct KeptAnswer<'a> {
+    existing: bool,
     location: String,
     #[serde(borrow)]
     data: &'a RawValue,
@@ -304,11 +310,12 @@ fn location(id: &str) -> String {
 }
 
 fn render() -> Render {
-    Arc::new(|view: &ItemView| {
+    Arc::new(|view: &ItemView, novelty| {
         let data = MediaOut::from(view.clone());
         // Serialising these cannot fail: they hold no maps but of text.
         let text = serde_json::value::to_raw_value(&data).unwrap_or_default();
-        serde_json::to_vec(&KeptAnswer { location: location(&data.id), data: &text }).unwrap_or_default()
+        let kept = KeptAnswer { existing: novelty == Novelty::Existing, location: location(&data.id), data: &text };
+        serde_json::to_vec(&kept).unwrap_or_default()
     })
 }
 
@@ -327,5 +334,10 @@ fn existing(view: ItemView) -> Response {
 fn replayed(answer: &[u8]) -> Result<Response, ApiError> {
     const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
     let kept: KeptAnswer<'_> = serde_json::from_slice(answer).map_err(mv_app::Error::internal)?;
-    Ok(Answer::created(kept.data).with(header::LOCATION, &kept.location).with(REPLAYED, "true").into_response())
+    let answer = if kept.existing {
+        Answer::ok(kept.data).with(header::CONTENT_LOCATION, &kept.location)
+    } else {
+        Answer::created(kept.data).with(header::LOCATION, &kept.location)
+    };
+    Ok(answer.with(REPLAYED, "true").into_response())
 }

@@ -36,6 +36,11 @@ impl Digests {
         Ok(agreed)
     }
 
+    /// The header that gave the file's SHA-256, if one did.
+    pub(super) fn name_of_sha256(&self) -> Option<&'static str> {
+        self.sent.iter().find(|(_, digests)| digests.sha256.is_some()).map(|(name, _)| *name)
+    }
+
     /// Hashes all that was asked for.
     pub(super) fn hashing(&self) -> Hashing {
         let wanted = |pick: fn(&SentDigests) -> bool| self.sent.iter().any(|(_, digests)| pick(digests));
@@ -84,6 +89,7 @@ impl Hashing {
     }
 }
 
-fn differs(name: &'static str) -> Error {
+/// The bytes are not what this header says.
+pub(super) fn differs(name: &'static str) -> Error {
     Error::new(Code::ChecksumMismatch, "The bytes do not match the digest").with(name, "Is not the digest of the bytes that came")
 }
