@@ -39,8 +39,12 @@ impl Error {
                 let error = mv_core::Error::new(Code::ServiceUnavailable, "The service is not available right now");
                 (error.retry_after(Duration::from_secs(1)), cause)
             }
-            Self::Full(cause) => (mv_core::Error::new(Code::InsufficientStorage, "The server's storage is full"), cause),
-            Self::Internal(cause) => (mv_core::Error::new(Code::InternalError, "Something went wrong on the server"), cause),
+            Self::Full(cause) => {
+                (mv_core::Error::new(Code::InsufficientStorage, "The server's storage is full"), cause)
+            }
+            Self::Internal(cause) => {
+                (mv_core::Error::new(Code::InternalError, "Something went wrong on the server"), cause)
+            }
         };
         let chain = chain(cause.as_ref());
         if error.code == Code::InternalError {
@@ -90,7 +94,9 @@ impl From<mv_blobs::Error> for Error {
                 let error = mv_core::Error::new(Code::ChecksumMismatch, "The bytes do not match the checksum");
                 Self::Api(error.with("checksum", "Is not the SHA-256 of the bytes that came"))
             }
-            Blobs::Mismatch(Mismatch::Length { .. }) => Self::Api(mv_core::Error::invalid("body", "Must be as long as was announced")),
+            Blobs::Mismatch(Mismatch::Length { .. }) => {
+                Self::Api(mv_core::Error::invalid("body", "Must be as long as was announced"))
+            }
             Blobs::Full => Self::Full(error.into()),
             Blobs::Unavailable { .. } | Blobs::NotMounted | Blobs::Stopped => Self::Unavailable(error.into()),
             other => Self::Internal(other.into()),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use mv_core::{Caller, Code, Error, Timestamp, UserId};
-use mv_store::idempotency::{self, Kept, Key};
 use mv_store::Tx;
+use mv_store::idempotency::{self, Kept, Key};
 
 use crate::{App, Result};
 
@@ -95,7 +95,11 @@ pub(crate) struct KeyTaken;
 /// `KeyTaken`: the transaction must not commit.
 pub(crate) fn keep(tx: &Tx, keeping: &Keeping, answer_sealed: Vec<u8>, now: Timestamp) -> Result<()> {
     let kept = Kept { fingerprint: keeping.fingerprint, answer_sealed };
-    if idempotency::save(tx, &keeping.key, &kept, now, now.minus(KEEP))? { Ok(()) } else { Err(crate::Error::internal(KeyTaken)) }
+    if idempotency::save(tx, &keeping.key, &kept, now, now.minus(KEEP))? {
+        Ok(())
+    } else {
+        Err(crate::Error::internal(KeyTaken))
+    }
 }
 
 /// What binds a sealed answer to its key.

@@ -11,9 +11,9 @@ use mv_blobs::{Expect, Incoming, Manifest, NewBlob, Segment, Stored};
 use mv_core::entropy::Entropy;
 use mv_core::event::Happened;
 use mv_core::filename::FileName;
+use mv_core::id::SegmentKind;
 use mv_core::media::{Labels, Media};
 use mv_core::taken::{Taken, TakenSource};
-use mv_core::id::SegmentKind;
 use mv_core::{Caller, Checksum, Code, CollectionId, Error, EventId, SegmentId, Timestamp};
 use mv_store::blobs::{BlobRow, SegmentRow};
 use mv_store::idempotency::Key;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::auth::access::collection_to_change;
 use crate::error::taken as unique;
-use crate::idempotency::{KeyTaken, Keeping, Retry, keep, place};
+use crate::idempotency::{Keeping, KeyTaken, Retry, keep, place};
 use crate::media::ItemView;
 use crate::media::edit::EXTERNAL_ID;
 use crate::media::links::Links;
@@ -125,7 +125,13 @@ impl App {
             return Err(Error::new(Code::PayloadTooLarge, "The file is larger than this server takes").into());
         }
         if retry.as_ref().is_some_and(Retry::answered) {
-            return Ok(Receiving { sink: Sink::Compare, digest: Some(Context::new(&SHA256)), retry, limit, received: 0 });
+            return Ok(Receiving {
+                sink: Sink::Compare,
+                digest: Some(Context::new(&SHA256)),
+                retry,
+                limit,
+                received: 0,
+            });
         }
         if announced.least() > CHECK_AHEAD {
             self.check_room(caller, announced.least()).await?;
@@ -167,7 +173,13 @@ impl App {
     ///
     /// # Errors
     /// `checksum_mismatch`, `quota_exceeded`, `conflict`, `previously_deleted`, `validation_error` on `collection_id`.
-    pub async fn finish_upload(&self, caller: &Caller, receiving: Receiving, fields: UploadFields, render: Render) -> Result<Uploaded> {
+    pub async fn finish_upload(
+        &self,
+        caller: &Caller,
+        receiving: Receiving,
+        fields: UploadFields,
+        render: Render,
+    ) -> Result<Uploaded> {
         let Receiving { sink, digest, retry, .. } = receiving;
         let incoming = match sink {
             Sink::Store(incoming) => incoming,
@@ -175,7 +187,9 @@ impl App {
         };
         let expect = Expect { sha256: fields.checksum.map(|checksum| checksum.0), length: None };
         let stored = incoming.finish(expect).await?;
-        let keeping = retry.as_ref().map(|retry| Keeping { key: retry.key.clone(), fingerprint: fields.fingerprint(&stored.sha256) });
+        let keeping = retry
+            .as_ref()
+            .map(|retry| Keeping { key: retry.key.clone(), fingerprint: fields.fingerprint(&stored.sha256) });
         let segment = stored.segment.id;
         let committed = self.commit(caller, stored, fields, keeping, render).await;
         let outcome = match committed {
@@ -306,7 +320,10 @@ impl Plan {
         // Creation time is the id's, to the millisecond: sorting by one is sorting by the other.
         let now = id.minted_at();
         let checksum_sealed = key.seal_checksum(stored.blob, &stored.sha256, app.entropy.as_ref())?;
-        let filename = fields.filename.as_ref().map_or_else(|| format!("upload.{}", format.extension), |name| name.as_str().to_owned());
+        let filename = fields
+            .filename
+            .as_ref()
+            .map_or_else(|| format!("upload.{}", format.extension), |name| name.as_str().to_owned());
         let item = Media {
             id,
             owner_id: owner,
@@ -387,7 +404,11 @@ impl Plan {
 
     fn add_to_collection(&self, tx: &Tx, id: CollectionId) -> Result<()> {
         let collection = collection_to_change(tx, &self.caller, id).map_err(|error| {
-            if error.is(Code::NotFound) { Error::invalid("collection_id", "Is not one of your collections").into() } else { error }
+            if error.is(Code::NotFound) {
+                Error::invalid("collection_id", "Is not one of your collections").into()
+            } else {
+                error
+            }
         })?;
         let added = collection_media::append(tx, id, &[self.item.id], self.item.owner_id, self.now)?;
         collections::touch(tx, id, 1, self.now)?;

@@ -39,7 +39,9 @@ pub struct Parts {
 
 /// The root key does not belong to this database.
 #[derive(Debug, thiserror::Error)]
-#[error("the root key (fingerprint {fingerprint}) is not the one that this database was made with: without the right one nothing can be read")]
+#[error(
+    "the root key (fingerprint {fingerprint}) is not the one that this database was made with: without the right one nothing can be read"
+)]
 pub struct WrongRootKey {
     fingerprint: String,
 }

@@ -52,7 +52,15 @@ mod tests {
         let text = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Checksum::parse(text).unwrap().to_string(), text);
         assert_eq!(Checksum::parse(&text.to_uppercase().replace("SHA256", "sha256")).unwrap().to_string(), text);
-        for bad in ["", "sha256:", &text[7..], &text[..70], &format!("{text}0"), &text.replace("e3", "g3"), &text.replace("sha256", "md5")] {
+        for bad in [
+            "",
+            "sha256:",
+            &text[7..],
+            &text[..70],
+            &format!("{text}0"),
+            &text.replace("e3", "g3"),
+            &text.replace("sha256", "md5"),
+        ] {
             assert!(Checksum::parse(bad).is_none(), "{bad}");
         }
     }

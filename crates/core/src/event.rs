@@ -115,14 +115,17 @@ impl Happened {
 
     /// The body's `data`: `{id, type, user_id, ...}` as the reference shows it.
     pub fn data(&self) -> Value {
-        let media = |media: &MediaRef| json!({ "id": media.id, "type": media.media_type.as_str(), "user_id": media.user_id });
+        let media =
+            |media: &MediaRef| json!({ "id": media.id, "type": media.media_type.as_str(), "user_id": media.user_id });
         let collection = |it: &CollectionRef| json!({ "id": it.id, "type": "collection", "user_id": it.user_id });
         match self {
             Self::MediaUploaded(item) | Self::MediaUpdated(item) | Self::MediaRestored(item) => media(item),
             Self::MediaDeleted { media: item, permanent } => with(media(item), "permanent", json!(permanent)),
             Self::UserRegistered(user) => json!({ "id": user, "type": "user", "user_id": user }),
             Self::CollectionCreated(it) | Self::CollectionUpdated(it) | Self::CollectionDeleted(it) => collection(it),
-            Self::CollectionMediaAdded(it, ids) | Self::CollectionMediaRemoved(it, ids) => with(collection(it), "media_ids", json!(ids)),
+            Self::CollectionMediaAdded(it, ids) | Self::CollectionMediaRemoved(it, ids) => {
+                with(collection(it), "media_ids", json!(ids))
+            }
         }
     }
 }

@@ -136,10 +136,7 @@ impl<K: Kind> FromStr for Id<K> {
     type Err = BadId;
 
     fn from_str(text: &str) -> Result<Self, BadId> {
-        let suffix = text
-            .strip_prefix(K::PREFIX)
-            .and_then(|rest| rest.strip_prefix('_'))
-            .ok_or(BadId)?;
+        let suffix = text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or(BadId)?;
         // 26 letters hold 130 bits: the first may use only its lower 3.
         if suffix.len() != 26 || suffix.as_bytes()[0] > b'7' {
             return Err(BadId);
@@ -162,7 +159,8 @@ impl<K: Kind> Serialize for Id<K> {
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(|_| serde::de::Error::custom(format_args!("must be an id that begins with {}_", K::PREFIX)))
+        text.parse()
+            .map_err(|_| serde::de::Error::custom(format_args!("must be an id that begins with {}_", K::PREFIX)))
     }
 }
 
@@ -231,9 +229,15 @@ mod tests {
     #[test]
     fn refuses_other_kinds_letters_and_lengths() {
         for bad in [
-            "", "media_", "user_01h455vb4pex5vsknk084sn02q", "media_81h455vb4pex5vsknk084sn02q",
-            "media_01H455VB4PEX5VSKNK084SN02Q", "media_01h455vb4pex5vsknk084sn02", "media_01h455vb4pex5vsknk084sn02qq",
-            "media_01h455vb4pex5vsknk084sn02l", "media-01h455vb4pex5vsknk084sn02q",
+            "",
+            "media_",
+            "user_01h455vb4pex5vsknk084sn02q",
+            "media_81h455vb4pex5vsknk084sn02q",
+            "media_01H455VB4PEX5VSKNK084SN02Q",
+            "media_01h455vb4pex5vsknk084sn02",
+            "media_01h455vb4pex5vsknk084sn02qq",
+            "media_01h455vb4pex5vsknk084sn02l",
+            "media-01h455vb4pex5vsknk084sn02q",
         ] {
             assert!(bad.parse::<MediaId>().is_err(), "{bad}");
         }

@@ -121,7 +121,10 @@ pub fn check_title(text: &str) -> Result<Option<String>, Error> {
 pub fn check_description(field: &'static str, text: &str) -> Result<Option<String>, Error> {
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     if text.chars().count() > 10_000 || text.chars().any(control) {
-        return Err(Error::invalid(field, "Must be at most 10000 characters without control characters other than line breaks"));
+        return Err(Error::invalid(
+            field,
+            "Must be at most 10000 characters without control characters other than line breaks",
+        ));
     }
     Ok((!text.trim().is_empty()).then(|| text.to_owned()))
 }
@@ -173,7 +176,10 @@ pub fn check_external_id(text: &str) -> Result<String, Error> {
 /// # Errors
 /// `validation_error` on `rating`.
 pub fn check_rating(rating: i64) -> Result<i8, Error> {
-    i8::try_from(rating).ok().filter(|r| (-1..=5).contains(r)).ok_or_else(|| Error::invalid("rating", "Must be between -1 and 5"))
+    i8::try_from(rating)
+        .ok()
+        .filter(|r| (-1..=5).contains(r))
+        .ok_or_else(|| Error::invalid("rating", "Must be between -1 and 5"))
 }
 
 /// The longest text of a property that lists can be filtered by, in bytes; longer ones are only kept.
@@ -210,8 +216,12 @@ impl Properties {
                 Value::Array(_) | Value::Object(_) => false,
             };
             if !sound || !(1..=64).contains(&key.len()) || key.chars().any(char::is_control) {
-                let field = format!("properties.{}", key.chars().filter(|c| !c.is_control()).take(64).collect::<String>());
-                return Err(Error::invalid(field, "Must be text without NUL, a number or a boolean under a key of 1 to 64 bytes"));
+                let field =
+                    format!("properties.{}", key.chars().filter(|c| !c.is_control()).take(64).collect::<String>());
+                return Err(Error::invalid(
+                    field,
+                    "Must be text without NUL, a number or a boolean under a key of 1 to 64 bytes",
+                ));
             }
             members.insert(key, value);
         }
@@ -234,7 +244,10 @@ impl Properties {
 
     /// Key and comparable text of each member that filters can ask for.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, String)> {
-        let pairs = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        let pairs = self
+            .0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
         pairs.filter(|(_, text)| text.len() <= COMPARABLE_BYTES)
     }
 
@@ -265,8 +278,17 @@ mod tests {
     #[test]
     fn properties_stay_flat_and_small() {
         let held = Properties::check(object(json!({ "a": 1, "b": "x", "c": true }))).unwrap();
-        assert_eq!(held.merged(object(json!({ "a": null, "d": 2.5 }))).unwrap().to_json(), r#"{"b":"x","c":true,"d":2.5}"#);
-        for bad in [json!({ "a": [] }), json!({ "a": {} }), json!({ "": 1 }), json!({ "a": "\0" }), json!({ "k": "x".repeat(16 * 1024) })] {
+        assert_eq!(
+            held.merged(object(json!({ "a": null, "d": 2.5 }))).unwrap().to_json(),
+            r#"{"b":"x","c":true,"d":2.5}"#
+        );
+        for bad in [
+            json!({ "a": [] }),
+            json!({ "a": {} }),
+            json!({ "": 1 }),
+            json!({ "a": "\0" }),
+            json!({ "k": "x".repeat(16 * 1024) }),
+        ] {
             assert!(Properties::check(object(bad)).is_err());
         }
         let long = Properties::check(object(json!({ "k": "x".repeat(COMPARABLE_BYTES + 1), "n": 5 }))).unwrap();
@@ -280,9 +302,13 @@ mod tests {
     fn places_lie_on_earth() {
         let at = |latitude, longitude, altitude| Location { latitude, longitude, altitude }.check();
         assert!(at(90.0, -180.0, Some(0.0)).is_ok());
-        for (latitude, longitude, altitude) in
-            [(90.1, 0.0, None), (0.0, 180.1, None), (f64::NAN, 0.0, None), (0.0, f64::INFINITY, None), (0.0, 0.0, Some(f64::NAN))]
-        {
+        for (latitude, longitude, altitude) in [
+            (90.1, 0.0, None),
+            (0.0, 180.1, None),
+            (f64::NAN, 0.0, None),
+            (0.0, f64::INFINITY, None),
+            (0.0, 0.0, Some(f64::NAN)),
+        ] {
             assert!(at(latitude, longitude, altitude).is_err());
         }
     }

@@ -62,7 +62,8 @@ impl Bounds {
     /// `validation_error` on `bbox`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bad = || Error::invalid("bbox", "Must be west,south,east,north in degrees");
-        let sides: Vec<f64> = text.split(',').map(|side| side.trim().parse().map_err(|_| bad())).collect::<Result<_, _>>()?;
+        let sides: Vec<f64> =
+            text.split(',').map(|side| side.trim().parse().map_err(|_| bad())).collect::<Result<_, _>>()?;
         let [west, south, east, north] = sides[..] else { return Err(bad()) };
         let sound = [west, east].iter().all(|x| (-180.0..=180.0).contains(x))
             && [south, north].iter().all(|y| (-90.0..=90.0).contains(y))
@@ -178,7 +179,8 @@ impl MediaFilter {
             return only(Self { media_type: Some(media_type), ..Self::default() }).then_some(Facet::Type(media_type));
         }
         if let Some(MimeFilter::Exact(mime)) = &self.mime_type {
-            return only(Self { mime_type: self.mime_type.clone(), ..Self::default() }).then(|| Facet::Mime(mime.clone()));
+            return only(Self { mime_type: self.mime_type.clone(), ..Self::default() })
+                .then(|| Facet::Mime(mime.clone()));
         }
         if let Some(tag) = &self.tag {
             return only(Self { tag: self.tag.clone(), ..Self::default() }).then(|| Facet::Tag(tag.clone()));
@@ -251,7 +253,18 @@ mod tests {
 
     #[test]
     fn orders_read_back() {
-        for text in ["created_at", "-created_at", "taken_at", "-taken_at", "filename", "-filename", "size", "-size", "rating", "-rating"] {
+        for text in [
+            "created_at",
+            "-created_at",
+            "taken_at",
+            "-taken_at",
+            "filename",
+            "-filename",
+            "size",
+            "-size",
+            "rating",
+            "-rating",
+        ] {
             assert_eq!(Sort::parse(text).unwrap().as_str(), text);
         }
         for bad in ["", "-", "id", "created_at,size", "--size", "(select 1)"] {

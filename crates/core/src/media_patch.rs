@@ -117,7 +117,10 @@ mod tests {
         assert_eq!((item.version, item.updated_at), (1, Timestamp::default()));
         let clear = MediaPatch { title: Some(None), rating: Some(Some(3)), ..MediaPatch::default() };
         assert!(clear.apply(&mut item, None, now).unwrap());
-        assert_eq!((item.labels.title.as_deref(), item.labels.rating, item.version, item.updated_at), (None, Some(3), 2, now));
+        assert_eq!(
+            (item.labels.title.as_deref(), item.labels.rating, item.version, item.updated_at),
+            (None, Some(3), 2, now)
+        );
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl PageRequest {
         if page.is_none() {
             problems.add("page", "Must be a whole number from 1");
         }
-        let per_page = per_page.map_or(Some(DEFAULT_PER_PAGE), |n| u32::try_from(n).ok().filter(|n| (1..=100).contains(n)));
+        let per_page =
+            per_page.map_or(Some(DEFAULT_PER_PAGE), |n| u32::try_from(n).ok().filter(|n| (1..=100).contains(n)));
         if per_page.is_none() {
             problems.add("per_page", "Must be a whole number from 1 to 100");
         }

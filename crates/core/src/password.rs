@@ -28,9 +28,13 @@ mod tests {
 
     #[test]
     fn length_counts_characters_not_bytes() {
-        for (text, good) in
-            [("tmb3l0z".into(), false), ("tmb3l0zq".into(), true), ("ü".repeat(8), true), ("🔒".repeat(256), true), ("x".repeat(257), false)]
-        {
+        for (text, good) in [
+            ("tmb3l0z".into(), false),
+            ("tmb3l0zq".into(), true),
+            ("ü".repeat(8), true),
+            ("🔒".repeat(256), true),
+            ("x".repeat(257), false),
+        ] {
             assert_eq!(check_password("password", &text).is_ok(), good, "{}", text.len());
         }
     }

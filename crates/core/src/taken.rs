@@ -91,7 +91,8 @@ impl Taken {
     /// # Errors
     /// `validation_error` on `taken_at`.
     pub fn from_instant(text: &str, source: TakenSource) -> Result<Self, Error> {
-        let bad = || Error::invalid("taken_at", "Must be a time as RFC 3339 writes it, such as 2019-07-21T23:06:38-08:00");
+        let bad =
+            || Error::invalid("taken_at", "Must be a time as RFC 3339 writes it, such as 2019-07-21T23:06:38-08:00");
         let at = Timestamp::parse(text).ok_or_else(bad)?;
         let pieces = jiff::fmt::temporal::DateTimeParser::new().parse_pieces(text.as_bytes()).map_err(|_| bad())?;
         let offset_seconds = pieces.to_numeric_offset().map_or(0, |offset| offset.seconds());
@@ -129,7 +130,11 @@ impl Taken {
 fn check_range(field: &'static str, at: Timestamp) -> Result<(), Error> {
     const FIRST: Timestamp = Timestamp::from_seconds(-4_544_208_000);
     const LAST: Timestamp = Timestamp::from_seconds(253_370_764_800);
-    if (FIRST..LAST).contains(&at) { Ok(()) } else { Err(Error::invalid(field, "Must lie between the years 1826 and 9998")) }
+    if (FIRST..LAST).contains(&at) {
+        Ok(())
+    } else {
+        Err(Error::invalid(field, "Must lie between the years 1826 and 9998"))
+    }
 }
 
 #[cfg(test)]
@@ -143,7 +148,10 @@ mod tests {
         assert_eq!(taken.local.to_string(), "2019-07-21T23:06:38");
         assert_eq!(taken.offset_text().unwrap(), "-08:00");
         let utc = Taken::from_instant("2019-07-21T23:06:38.5Z", TakenSource::User).unwrap();
-        assert_eq!((utc.local.to_string().as_str(), utc.offset_text().unwrap().as_str()), ("2019-07-21T23:06:38.500", "+00:00"));
+        assert_eq!(
+            (utc.local.to_string().as_str(), utc.offset_text().unwrap().as_str()),
+            ("2019-07-21T23:06:38.500", "+00:00")
+        );
     }
 
     #[test]
@@ -156,10 +164,25 @@ mod tests {
 
     #[test]
     fn bad_times_are_refused() {
-        for bad in ["", "yesterday", "2019-07-21", "2019-07-21T23:06:38", "1700-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2019-13-01T00:00:00Z"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2019-07-21",
+            "2019-07-21T23:06:38",
+            "1700-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "2019-13-01T00:00:00Z",
+        ] {
             assert!(Taken::from_instant(bad, TakenSource::User).is_err(), "{bad}");
         }
-        for bad in ["", "2019-07-21", "2019-07-21T23:06:38Z", "2019-07-21T23:06:38+01:00", "2019-07-21T25:00:00", "1500-01-01T00:00:00"] {
+        for bad in [
+            "",
+            "2019-07-21",
+            "2019-07-21T23:06:38Z",
+            "2019-07-21T23:06:38+01:00",
+            "2019-07-21T25:00:00",
+            "1500-01-01T00:00:00",
+        ] {
             assert!(Taken::from_local(bad, "UTC", TakenSource::User).is_err(), "{bad}");
         }
     }

@@ -108,7 +108,9 @@ impl serde::Serialize for Timestamp {
 impl<'de> serde::Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("must be a time as RFC 3339 writes it, such as 2023-05-30T10:00:00Z"))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom("must be a time as RFC 3339 writes it, such as 2023-05-30T10:00:00Z")
+        })
     }
 }
 

@@ -69,7 +69,10 @@ pub fn check_username(name: &str) -> Result<String, Error> {
     if sound {
         Ok(name.to_owned())
     } else {
-        Err(Error::invalid("username", "Must be 2 to 32 of letters, digits, '.', '_' and '-', beginning with a letter or digit"))
+        Err(Error::invalid(
+            "username",
+            "Must be 2 to 32 of letters, digits, '.', '_' and '-', beginning with a letter or digit",
+        ))
     }
 }
 
@@ -128,8 +131,21 @@ mod tests {
         }
         let long = format!("a@{}.com", "b".repeat(260));
         for bad in [
-            "", "@", "a@", "@b", "a b@c.de", "a@b..c", ".a@b.c", "a.@b.c", "a@b@c", "\"q\"@b.c", "a@b\r\nBcc: x@y.z", "a@-b.c",
-            "a@b.c ", "a@[127.0.0.1]", &long,
+            "",
+            "@",
+            "a@",
+            "@b",
+            "a b@c.de",
+            "a@b..c",
+            ".a@b.c",
+            "a.@b.c",
+            "a@b@c",
+            "\"q\"@b.c",
+            "a@b\r\nBcc: x@y.z",
+            "a@-b.c",
+            "a@b.c ",
+            "a@[127.0.0.1]",
+            &long,
         ] {
             assert!(check_email(bad).is_err(), "{bad:?}");
         }

@@ -115,15 +115,22 @@ impl From<mv_app::Error> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Error { code, message, details, retry_after } = self.error;
-        let details = details.into_iter().map(|detail| ErrorDetail { field: detail.field, message: detail.message }).collect();
-        let body =
-            ErrorEnvelope { success: false, error: ErrorBody { code: code.as_str(), message, details }, meta: Meta::current() };
+        let details =
+            details.into_iter().map(|detail| ErrorDetail { field: detail.field, message: detail.message }).collect();
+        let body = ErrorEnvelope {
+            success: false,
+            error: ErrorBody { code: code.as_str(), message, details },
+            meta: Meta::current(),
+        };
         let mut response = envelope::json(status(code), &body);
         let headers = response.headers_mut();
         headers.extend(self.headers);
         if code == Code::Unauthorized {
-            let challenge =
-                if self.bad_token { r#"Bearer realm="mediavault", error="invalid_token""# } else { r#"Bearer realm="mediavault""# };
+            let challenge = if self.bad_token {
+                r#"Bearer realm="mediavault", error="invalid_token""#
+            } else {
+                r#"Bearer realm="mediavault""#
+            };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(wait) = retry_after {

@@ -2,7 +2,13 @@
 //! Not here: what may be done by whom (`mv-app`), SQL, files.
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::allow_attributes, reason = "tests may stop at once")
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes,
+        reason = "tests may stop at once"
+    )
 )]
 
 pub mod api;

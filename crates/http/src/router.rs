@@ -104,4 +104,3 @@ async fn wrong_method(method: Method) -> Response {
     }
     ApiError::from(Error::new(Code::MethodNotAllowed, "This method is not allowed here")).into_response()
 }
-

@@ -48,7 +48,8 @@ pub fn load_or_create(path: &Path, entropy: &dyn Entropy) -> Result<JwtKeys, Jwt
     if fs::metadata(path).map_err(failed)?.permissions().mode() & 0o077 != 0 {
         return Err(JwtKeyError::Open(path.to_owned()));
     }
-    let keys: Option<Vec<[u8; 32]>> = text.lines().filter(|line| !line.trim().is_empty()).map(|line| key(line.trim())).collect();
+    let keys: Option<Vec<[u8; 32]>> =
+        text.lines().filter(|line| !line.trim().is_empty()).map(|line| key(line.trim())).collect();
     keys.and_then(JwtKeys::new).ok_or_else(|| JwtKeyError::Form(path.to_owned()))
 }
 

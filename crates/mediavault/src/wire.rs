@@ -99,7 +99,12 @@ pub enum OpenFailure {
 ///
 /// # Errors
 /// `OpenFailure`.
-pub async fn open(settings: &Settings, public_url: String, machine: Machine, sharing: Sharing) -> Result<Vault, OpenFailure> {
+pub async fn open(
+    settings: &Settings,
+    public_url: String,
+    machine: Machine,
+    sharing: Sharing,
+) -> Result<Vault, OpenFailure> {
     make_folder(&settings.data_dir)?;
     let data = |source| OpenFailure::Data { path: settings.data_dir.clone(), source };
     let lock = match VaultLock::acquire(&settings.data_dir) {
@@ -150,7 +155,11 @@ impl Vault {
     /// Of the database, or where the account cannot be made.
     pub async fn first_admin(&self, settings: &Settings) -> Result<(), mv_app::Error> {
         let Some(admin) = &settings.first_admin else { return Ok(()) };
-        let account = NewAccount { email: admin.email.clone(), password: admin.password.expose().to_owned(), ..NewAccount::default() };
+        let account = NewAccount {
+            email: admin.email.clone(),
+            password: admin.password.expose().to_owned(),
+            ..NewAccount::default()
+        };
         if self.app.ensure_admin(account).await? {
             tracing::info!("the first administrator was made from the settings");
         }
@@ -161,8 +170,8 @@ impl Vault {
 /// What handlers are given.
 pub fn app_state(app: Arc<App>, settings: &Settings) -> AppState {
     let proxies = settings.trusted_proxies.clone();
-    let trusted: Option<TrustedProxy> =
-        (!proxies.is_empty()).then(|| Box::new(move |address| proxies.iter().any(|network| network.contains(address))) as TrustedProxy);
+    let trusted: Option<TrustedProxy> = (!proxies.is_empty())
+        .then(|| Box::new(move |address| proxies.iter().any(|network| network.contains(address))) as TrustedProxy);
     let metrics = metrics();
     let wire = WireOptions {
         loopback_host_only: settings.exposure == Exposure::ThisHostOnly,
@@ -236,7 +245,8 @@ async fn root_key(settings: &Settings, store: &Store, entropy: &dyn Entropy) -> 
 /// `Folder`.
 pub(crate) fn make_folder(path: &Path) -> Result<(), OpenFailure> {
     let failed = |source| OpenFailure::Folder { path: path.to_owned(), source };
-    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     for folder in missing {
         let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -138,7 +138,11 @@ pub fn segments(db: &Conn, id: BlobId) -> Result<Vec<SegmentRow>> {
 
 /// Blobs that nobody refers to since before `cutoff`.
 pub fn dead_any(db: &Conn, cutoff: Timestamp, limit: u32) -> Result<Vec<BlobId>> {
-    db.all(sql("SELECT id FROM blobs WHERE dead_at IS NOT NULL AND dead_at <= $1 ORDER BY dead_at LIMIT $2").bind(cutoff).bind(limit))
+    db.all(
+        sql("SELECT id FROM blobs WHERE dead_at IS NOT NULL AND dead_at <= $1 ORDER BY dead_at LIMIT $2")
+            .bind(cutoff)
+            .bind(limit),
+    )
 }
 
 /// Deletes a dead blob's row with its wrapped keys, unless somebody refers to it again (reliability: D2).

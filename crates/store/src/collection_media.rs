@@ -13,7 +13,9 @@ use crate::{Conn, Result, Tx, row, sql};
 pub fn append(tx: &Tx, collection: CollectionId, ids: &[MediaId], by: UserId, now: Timestamp) -> Result<Vec<MediaId>> {
     let room = i64::try_from(ids.len()).unwrap_or(i64::MAX).saturating_mul(POSITION_STEP);
     let last: i64 = tx.one(
-        sql("UPDATE collections SET last_position = last_position + $2 WHERE id = $1 RETURNING last_position").bind(collection).bind(room),
+        sql("UPDATE collections SET last_position = last_position + $2 WHERE id = $1 RETURNING last_position")
+            .bind(collection)
+            .bind(room),
     )?;
     let mut position = last - room;
     let mut added = Vec::new();
@@ -48,7 +50,8 @@ pub fn set_hidden(tx: &Tx, id: MediaId, hidden: bool, now: Timestamp) -> Result<
     if !hold_collections_of(tx, id)? {
         return Ok(());
     }
-    let statement = sql("UPDATE collection_media SET hidden = $2 WHERE media_id = $1 AND hidden <> $2 RETURNING collection_id");
+    let statement =
+        sql("UPDATE collection_media SET hidden = $2 WHERE media_id = $1 AND hidden <> $2 RETURNING collection_id");
     let changed: Vec<CollectionId> = tx.all(statement.bind(id).bind(hidden))?;
     count(tx, &changed, if hidden { -1 } else { 1 }, now)
 }
@@ -61,7 +64,8 @@ pub fn remove_everywhere(tx: &Tx, id: MediaId, now: Timestamp) -> Result<()> {
     }
     let statement = sql("DELETE FROM collection_media WHERE media_id = $1 RETURNING collection_id, hidden");
     let rows: Vec<(CollectionId, bool)> = tx.all(statement.bind(id))?;
-    let seen: Vec<CollectionId> = rows.into_iter().filter(|(_, hidden)| !hidden).map(|(collection, _)| collection).collect();
+    let seen: Vec<CollectionId> =
+        rows.into_iter().filter(|(_, hidden)| !hidden).map(|(collection, _)| collection).collect();
     count(tx, &seen, -1, now)
 }
 
@@ -107,7 +111,11 @@ pub fn page(db: &Conn, collection: CollectionId, from: From, limit: u32) -> Resu
         From::Skip(count) | From::SkipFromEnd(count) => skip = count,
     }
     let from_end = matches!(from, From::SkipFromEnd(_));
-    query.push(if from_end { " ORDER BY c.position DESC, c.media_id DESC" } else { " ORDER BY c.position, c.media_id" });
+    query.push(if from_end {
+        " ORDER BY c.position DESC, c.media_id DESC"
+    } else {
+        " ORDER BY c.position, c.media_id"
+    });
     query.push(" LIMIT ").push_bind(limit).push(" OFFSET ").push_bind(skip);
     let mut items = db.all(query)?;
     if from_end {
@@ -148,12 +156,16 @@ pub fn originals(db: &Conn, collection: CollectionId, limit: u32) -> Result<Vec<
 
 /// Every item's id in the collection's order, and whether it is hidden.
 pub fn order(db: &Conn, collection: CollectionId) -> Result<Vec<(MediaId, bool)>> {
-    db.all(sql("SELECT media_id, hidden FROM collection_media WHERE collection_id = $1 ORDER BY position, media_id").bind(collection))
+    db.all(
+        sql("SELECT media_id, hidden FROM collection_media WHERE collection_id = $1 ORDER BY position, media_id")
+            .bind(collection),
+    )
 }
 
 /// The position of an item that is seen in the collection.
 pub fn position(db: &Conn, collection: CollectionId, id: MediaId) -> Result<Option<i64>> {
-    let statement = sql("SELECT position FROM collection_media WHERE collection_id = $1 AND media_id = $2 AND hidden = FALSE");
+    let statement =
+        sql("SELECT position FROM collection_media WHERE collection_id = $1 AND media_id = $2 AND hidden = FALSE");
     db.optional(statement.bind(collection).bind(id))
 }
 
@@ -169,7 +181,12 @@ pub fn next_seen(db: &Conn, collection: CollectionId, position: Option<i64>) -> 
 
 /// The position of the first item behind `position` (`None`: of all) other than `except`, hidden ones too, so that no
 /// two come to stand in one place; `None` where there is none.
-pub fn next_position(db: &Conn, collection: CollectionId, position: Option<i64>, except: MediaId) -> Result<Option<i64>> {
+pub fn next_position(
+    db: &Conn,
+    collection: CollectionId,
+    position: Option<i64>,
+    except: MediaId,
+) -> Result<Option<i64>> {
     let next = |hidden: bool| -> Result<Option<i64>> {
         db.optional(
             sql("SELECT position FROM collection_media WHERE collection_id = $1 AND hidden = $2 AND position > $3 AND media_id <> $4
@@ -188,7 +205,9 @@ pub fn next_position(db: &Conn, collection: CollectionId, position: Option<i64>,
 pub fn set_position(tx: &Tx, collection: CollectionId, id: MediaId, position: i64) -> Result<()> {
     put_at(tx, collection, id, position)?;
     tx.changed(
-        sql("UPDATE collections SET last_position = $2 WHERE id = $1 AND last_position < $2").bind(collection).bind(position),
+        sql("UPDATE collections SET last_position = $2 WHERE id = $1 AND last_position < $2")
+            .bind(collection)
+            .bind(position),
     )?;
     Ok(())
 }
@@ -212,17 +231,13 @@ fn put_at(tx: &Tx, collection: CollectionId, id: MediaId, position: i64) -> Resu
 
 /// The user's collections whose kept count differs from what is in them, for `check`: id, kept, counted.
 pub fn miscounted_any(db: &Conn) -> Result<Vec<(CollectionId, u64, u64)>> {
-    db.all(sql(
-        "SELECT c.id, c.media_count, count(m.media_id) FROM collections c
+    db.all(sql("SELECT c.id, c.media_count, count(m.media_id) FROM collections c
          LEFT JOIN collection_media m ON m.collection_id = c.id AND NOT m.hidden
-         GROUP BY c.id, c.media_count HAVING c.media_count <> count(m.media_id)",
-    ))
+         GROUP BY c.id, c.media_count HAVING c.media_count <> count(m.media_id)"))
 }
 
 /// Collections in which items are hidden that are not in the trash, or the other way round, for `check`: id, how many.
 pub fn misplaced_any(db: &Conn) -> Result<Vec<(CollectionId, u64)>> {
-    db.all(sql(
-        "SELECT c.collection_id, count(*) FROM collection_media c JOIN media m ON m.id = c.media_id
-         WHERE c.hidden <> m.trashed GROUP BY c.collection_id",
-    ))
+    db.all(sql("SELECT c.collection_id, count(*) FROM collection_media c JOIN media m ON m.id = c.media_id
+         WHERE c.hidden <> m.trashed GROUP BY c.collection_id"))
 }

@@ -37,13 +37,15 @@ pub fn insert(tx: &Tx, collection: &Collection) -> Result<()> {
 
 /// The collection.
 pub fn find_for(db: &Conn, who: UserId, id: CollectionId) -> Result<Option<Collection>> {
-    let statement = sql(concat!("SELECT ", collection_columns!(), " FROM collections c WHERE c.id = $1 AND c.owner_id = $2"));
+    let statement =
+        sql(concat!("SELECT ", collection_columns!(), " FROM collections c WHERE c.id = $1 AND c.owner_id = $2"));
     db.optional(statement.bind(id).bind(who))
 }
 
 /// The collection, held until the transaction ends. Changes of what is in it hold it too, so they come one after the other.
 pub fn find_for_change(tx: &Tx, who: UserId, id: CollectionId) -> Result<Option<Collection>> {
-    let held = tx.changed(sql("UPDATE collections SET version = version WHERE id = $1 AND owner_id = $2").bind(id).bind(who))?;
+    let held =
+        tx.changed(sql("UPDATE collections SET version = version WHERE id = $1 AND owner_id = $2").bind(id).bind(who))?;
     if held == 1 { find_for(tx, who, id) } else { Ok(None) }
 }
 
@@ -59,7 +61,8 @@ pub fn count_for(db: &Conn, who: UserId) -> Result<u64> {
 
 /// The user's collections, newest first: behind `after`, or after `skip` of them.
 pub fn page_for(db: &Conn, who: UserId, after: Option<CollectionId>, skip: u64, limit: u32) -> Result<Vec<Collection>> {
-    let mut query = sql(concat!("SELECT ", collection_columns!(), " FROM collections c WHERE c.owner_id = $1")).bind(who);
+    let mut query =
+        sql(concat!("SELECT ", collection_columns!(), " FROM collections c WHERE c.owner_id = $1")).bind(who);
     if let Some(after) = after {
         query.push(" AND c.id < ").push_bind(after);
     }
@@ -85,7 +88,9 @@ pub fn update(tx: &Tx, collection: &Collection, cover: Option<Option<MediaId>>) 
 
 /// Notes that what is in the collection has changed: so many items more or less.
 pub fn touch(tx: &Tx, id: CollectionId, step: i64, now: Timestamp) -> Result<()> {
-    let statement = sql("UPDATE collections SET media_count = media_count + $2, version = version + 1, updated_at = $3 WHERE id = $1");
+    let statement = sql(
+        "UPDATE collections SET media_count = media_count + $2, version = version + 1, updated_at = $3 WHERE id = $1",
+    );
     tx.changed(statement.bind(id).bind(step).bind(now))?;
     Ok(())
 }

@@ -42,11 +42,14 @@ impl FromRow for Media {
 impl FromRow for Labels {
     fn from_row(row: &mut Row<'_>) -> Result<Self> {
         let (title, description, tags, favorite, rating) = row.read::<(_, _, String, _, i64)>()?;
-        let (at, local, offset_seconds, source) = row.read::<(Option<Timestamp>, Option<i64>, _, Option<TakenSource>)>()?;
+        let (at, local, offset_seconds, source) =
+            row.read::<(Option<Timestamp>, Option<i64>, _, Option<TakenSource>)>()?;
         let (latitude, longitude, altitude) = row.read::<(Option<f64>, Option<f64>, _)>()?;
         let (properties, external_id) = row.read::<(String, _)>()?;
         let taken = match (at, local, source) {
-            (Some(at), Some(local), Some(source)) => Some(Taken { at, local: LocalTime::from_micros(local), offset_seconds, source }),
+            (Some(at), Some(local), Some(source)) => {
+                Some(Taken { at, local: LocalTime::from_micros(local), offset_seconds, source })
+            }
             _ => None,
         };
         let location = match (latitude, longitude) {
@@ -120,7 +123,11 @@ impl BindLabels for crate::Sql {
         let labels = &media.labels;
         let taken = labels.taken.as_ref();
         let place = labels.location.as_ref();
-        let tags = if labels.tags.is_empty() { "[]".to_owned() } else { serde_json::Value::from(labels.tags.clone()).to_string() };
+        let tags = if labels.tags.is_empty() {
+            "[]".to_owned()
+        } else {
+            serde_json::Value::from(labels.tags.clone()).to_string()
+        };
         self.bind(media.filename.as_str())
             .bind(media.filename.to_lowercase())
             .bind(labels.title.as_deref())
@@ -150,7 +157,8 @@ fn index_labels(tx: &Tx, media: &Media) -> Result<()> {
         tx.changed(statement.bind(media.owner_id).bind(fold_tag(tag)).bind(trashed).bind(media.id))?;
     }
     for (name, value) in media.labels.properties.pairs() {
-        let statement = sql("INSERT INTO media_properties (owner_id, name, value, trashed, media_id) VALUES ($1, $2, $3, $4, $5)");
+        let statement =
+            sql("INSERT INTO media_properties (owner_id, name, value, trashed, media_id) VALUES ($1, $2, $3, $4, $5)");
         tx.changed(statement.bind(media.owner_id).bind(name).bind(value).bind(trashed).bind(media.id))?;
     }
     Ok(())
@@ -158,16 +166,23 @@ fn index_labels(tx: &Tx, media: &Media) -> Result<()> {
 
 /// The item, in the library or the trash.
 pub fn find_for(db: &Conn, who: UserId, id: MediaId) -> Result<Option<Media>> {
-    db.optional(sql(concat!("SELECT ", media_columns!(), " FROM media m WHERE m.id = $1 AND m.owner_id = $2")).bind(id).bind(who))
+    db.optional(
+        sql(concat!("SELECT ", media_columns!(), " FROM media m WHERE m.id = $1 AND m.owner_id = $2"))
+            .bind(id)
+            .bind(who),
+    )
 }
 
 /// The item, held until the transaction ends: nobody else changes it meanwhile on either database.
 pub fn find_for_change(tx: &Tx, who: UserId, id: MediaId) -> Result<Option<Media>> {
     // An UPDATE that changes nothing is the portable way to hold a row.
     tx.optional(
-        sql(concat!("UPDATE media AS m SET version = m.version WHERE m.id = $1 AND m.owner_id = $2 RETURNING ", returned_columns!()))
-            .bind(id)
-            .bind(who),
+        sql(concat!(
+            "UPDATE media AS m SET version = m.version WHERE m.id = $1 AND m.owner_id = $2 RETURNING ",
+            returned_columns!()
+        ))
+        .bind(id)
+        .bind(who),
     )
 }
 
@@ -183,7 +198,8 @@ use returned_columns;
 
 /// Those of the ids that are the user's, in the library, as far as a link or a membership needs them.
 pub fn live_among(db: &Conn, who: UserId, ids: &[MediaId]) -> Result<Vec<(MediaId, MediaType)>> {
-    let mut statement = sql("SELECT id, media_type FROM media WHERE owner_id = $1 AND trashed = FALSE AND id IN ").bind(who);
+    let mut statement =
+        sql("SELECT id, media_type FROM media WHERE owner_id = $1 AND trashed = FALSE AND id IN ").bind(who);
     statement.push_list(ids.iter().copied());
     db.all(statement)
 }
@@ -242,7 +258,9 @@ pub fn trashed_any(db: &Conn, cutoff: Timestamp, limit: u32) -> Result<Vec<(Medi
 
 /// Items in the user's trash, oldest first.
 pub fn trashed_for(db: &Conn, who: UserId, limit: u32) -> Result<Vec<MediaId>> {
-    db.all(sql("SELECT id FROM media WHERE owner_id = $1 AND trashed = TRUE ORDER BY id LIMIT $2").bind(who).bind(limit))
+    db.all(
+        sql("SELECT id FROM media WHERE owner_id = $1 AND trashed = TRUE ORDER BY id LIMIT $2").bind(who).bind(limit),
+    )
 }
 
 /// An item over a content: the content's tag, the item, and when it went to the trash.

@@ -23,8 +23,18 @@ pub enum Part {
     SkipFromEnd(u64),
 }
 
-/// One part of a user's items, at most `limit` of them.
-pub fn page(db: &Conn, owner: UserId, filter: &MediaFilter, sort: Sort, part: &Part, limit: u32) -> Result<Vec<Media>> {
+/// A part of a list, and how many items of it at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    /// Where it lies.
+    pub part: &'a Part,
+    /// Items at most.
+    pub limit: u32,
+}
+
+/// One part of a user's items.
+pub fn page(db: &Conn, owner: UserId, filter: &MediaFilter, sort: Sort, window: Window<'_>) -> Result<Vec<Media>> {
+    let Window { part, limit } = window;
     let from_end = matches!(part, Part::SkipFromEnd(_));
     let walk = Sort { descending: sort.descending != from_end, ..sort };
     let start = match part {
@@ -97,7 +107,12 @@ fn conditions(query: &mut Sql, owner: UserId, filter: &MediaFilter) -> IdColumn 
     }
     for (name, value) in filter.properties.iter().skip(usize::from(lead == "p.media_id")) {
         query.push(" AND EXISTS (SELECT 1 FROM media_properties o WHERE o.owner_id = m.owner_id AND o.trashed = m.trashed AND o.media_id = m.id");
-        query.push(" AND o.name = ").push_bind(name.as_str()).push(" AND o.value = ").push_bind(value.as_str()).push(")");
+        query
+            .push(" AND o.name = ")
+            .push_bind(name.as_str())
+            .push(" AND o.value = ")
+            .push_bind(value.as_str())
+            .push(")");
     }
     if let Some(media_type) = filter.media_type {
         query.push(" AND m.media_type = ").push_bind(media_type.as_str());
@@ -136,7 +151,9 @@ fn conditions(query: &mut Sql, owner: UserId, filter: &MediaFilter) -> IdColumn 
 
 fn lead(query: &mut Sql, owner: UserId, filter: &MediaFilter) -> IdColumn {
     if let Some(collection) = filter.collection_id {
-        query.push(" FROM collection_media c CROSS JOIN media m WHERE m.id = c.media_id AND c.collection_id = ").push_bind(collection);
+        query
+            .push(" FROM collection_media c CROSS JOIN media m WHERE m.id = c.media_id AND c.collection_id = ")
+            .push_bind(collection);
         return "c.media_id";
     }
     if let Some(tag) = &filter.tag {
@@ -145,7 +162,9 @@ fn lead(query: &mut Sql, owner: UserId, filter: &MediaFilter) -> IdColumn {
         return "t.media_id";
     }
     if let Some((name, value)) = filter.properties.first() {
-        query.push(" FROM media_properties p CROSS JOIN media m WHERE m.id = p.media_id AND p.owner_id = ").push_bind(owner);
+        query
+            .push(" FROM media_properties p CROSS JOIN media m WHERE m.id = p.media_id AND p.owner_id = ")
+            .push_bind(owner);
         query.push(" AND p.name = ").push_bind(name.as_str()).push(" AND p.value = ").push_bind(value.as_str());
         query.push(" AND p.trashed = ").push_bind(filter.trashed);
         return "p.media_id";

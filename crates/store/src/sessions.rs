@@ -52,7 +52,9 @@ pub fn revoke(tx: &Tx, id: SessionId, now: Timestamp) -> Result<()> {
 
 /// Ends every session of a user.
 pub fn revoke_all(tx: &Tx, user: UserId, now: Timestamp) -> Result<()> {
-    tx.changed(sql("UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL").bind(user).bind(now))?;
+    tx.changed(
+        sql("UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL").bind(user).bind(now),
+    )?;
     Ok(())
 }
 

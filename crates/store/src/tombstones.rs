@@ -18,7 +18,8 @@ pub fn remember(tx: &Tx, owner: UserId, tag: [u8; 32], now: Timestamp) -> Result
 
 /// When the owner deleted each of these contents.
 pub fn among(db: &Conn, owner: UserId, tags: &[[u8; 32]]) -> Result<Vec<([u8; 32], Timestamp)>> {
-    let mut statement = sql("SELECT dedupe_tag, deleted_at FROM tombstones WHERE owner_id = $1 AND dedupe_tag IN ").bind(owner);
+    let mut statement =
+        sql("SELECT dedupe_tag, deleted_at FROM tombstones WHERE owner_id = $1 AND dedupe_tag IN ").bind(owner);
     statement.push_list(tags.iter().map(|tag| tag.to_vec()));
     db.all(statement)
 }

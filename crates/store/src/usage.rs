@@ -27,7 +27,8 @@ row!(Usage { items, trash_items, bytes, trash_bytes });
 
 /// What the user holds.
 pub fn of(db: &Conn, owner: UserId) -> Result<Usage> {
-    let found = db.optional(sql("SELECT items, trash_items, bytes, trash_bytes FROM usage WHERE owner_id = $1").bind(owner))?;
+    let found =
+        db.optional(sql("SELECT items, trash_items, bytes, trash_bytes FROM usage WHERE owner_id = $1").bind(owner))?;
     Ok(found.unwrap_or_default())
 }
 
@@ -74,11 +75,16 @@ pub fn from_trash(tx: &Tx, media: &Media) -> Result<()> {
 /// Counts an item away for good, from the library or the trash.
 pub fn remove(tx: &Tx, media: &Media) -> Result<()> {
     if media.deleted_at.is_some() {
-        let statement = sql("UPDATE usage SET trash_items = trash_items - 1, trash_bytes = trash_bytes - $2 WHERE owner_id = $1");
+        let statement =
+            sql("UPDATE usage SET trash_items = trash_items - 1, trash_bytes = trash_bytes - $2 WHERE owner_id = $1");
         tx.changed(statement.bind(media.owner_id).bind(media.size))?;
         return Ok(());
     }
-    tx.changed(sql("UPDATE usage SET items = items - 1, bytes = bytes - $2 WHERE owner_id = $1").bind(media.owner_id).bind(media.size))?;
+    tx.changed(
+        sql("UPDATE usage SET items = items - 1, bytes = bytes - $2 WHERE owner_id = $1")
+            .bind(media.owner_id)
+            .bind(media.size),
+    )?;
     count_facets(tx, media, Step::Down)?;
     take_from_run(tx, media.owner_id, media.id)
 }
@@ -139,8 +145,9 @@ const RUN_ITEMS: u64 = 1000;
 /// when it is full the next begins, but only with an item behind all others: one that comes late or back from the trash
 /// would else cut a piece in two whose items are counted together.
 fn add_to_run(tx: &Tx, owner: UserId, id: MediaId) -> Result<()> {
-    let last: Option<(Uuid, u64)> =
-        tx.optional(sql("SELECT first_id, items FROM media_runs WHERE owner_id = $1 ORDER BY first_id DESC LIMIT 1").bind(owner))?;
+    let last: Option<(Uuid, u64)> = tx.optional(
+        sql("SELECT first_id, items FROM media_runs WHERE owner_id = $1 ORDER BY first_id DESC LIMIT 1").bind(owner),
+    )?;
     let first = match last {
         None => Uuid::nil(),
         Some((first, items)) if id.uuid() > first && items >= RUN_ITEMS && is_behind_all(tx, owner, id)? => id.uuid(),
@@ -165,13 +172,16 @@ fn is_behind_all(tx: &Tx, owner: UserId, id: MediaId) -> Result<bool> {
 
 fn take_from_run(tx: &Tx, owner: UserId, id: MediaId) -> Result<()> {
     let first = run_of(tx, owner, id)?;
-    tx.changed(sql("UPDATE media_runs SET items = items - 1 WHERE owner_id = $1 AND first_id = $2").bind(owner).bind(first))?;
+    tx.changed(
+        sql("UPDATE media_runs SET items = items - 1 WHERE owner_id = $1 AND first_id = $2").bind(owner).bind(first),
+    )?;
     Ok(())
 }
 
 /// The first id of the run that an id falls into. The first run begins below every id.
 fn run_of(tx: &Tx, owner: UserId, id: MediaId) -> Result<Uuid> {
-    let statement = sql("SELECT first_id FROM media_runs WHERE owner_id = $1 AND first_id <= $2 ORDER BY first_id DESC LIMIT 1");
+    let statement =
+        sql("SELECT first_id FROM media_runs WHERE owner_id = $1 AND first_id <= $2 ORDER BY first_id DESC LIMIT 1");
     Ok(tx.optional(statement.bind(owner).bind(id))?.unwrap_or_else(Uuid::nil))
 }
 
@@ -236,11 +246,13 @@ pub fn audit_any(db: &Conn, owner: UserId) -> Result<Vec<(String, u64, u64)>> {
 /// Every counter of a facet, also where one of the two is missing.
 fn audit_facets(db: &Conn, owner: UserId, numbers: &mut Vec<(String, u64, u64)>) -> Result<()> {
     let mut facets: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    let kept: Vec<(String, u64)> = db.all(sql("SELECT facet, items FROM media_facets WHERE owner_id = $1").bind(owner))?;
+    let kept: Vec<(String, u64)> =
+        db.all(sql("SELECT facet, items FROM media_facets WHERE owner_id = $1").bind(owner))?;
     for (facet, items) in kept {
         facets.entry(facet).or_default().0 = items;
     }
-    let types = sql("SELECT media_type, count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE GROUP BY media_type");
+    let types =
+        sql("SELECT media_type, count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE GROUP BY media_type");
     let mimes = sql("SELECT mime_type, count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE GROUP BY mime_type");
     let tags = sql("SELECT folded, count(*) FROM media_tags WHERE owner_id = $1 AND trashed = FALSE GROUP BY folded");
     for (media_type, items) in db.all::<(MediaType, u64)>(types.bind(owner))? {
@@ -265,7 +277,8 @@ fn audit_runs(db: &Conn, owner: UserId, items: u64, numbers: &mut Vec<(String, u
     let mut covered = 0;
     for (place, (first, kept)) in runs.iter().enumerate() {
         let next = runs.get(place + 1).map_or(MediaId::from_uuid(Uuid::max()), |(next, _)| *next);
-        let statement = sql("SELECT count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE AND id >= $2 AND id < $3");
+        let statement =
+            sql("SELECT count(*) FROM media WHERE owner_id = $1 AND trashed = FALSE AND id >= $2 AND id < $3");
         let counted: u64 = db.one(statement.bind(owner).bind(*first).bind(next))?;
         covered += counted;
         numbers.push((format!("items from {first} on in runs"), *kept, counted));

@@ -5,7 +5,19 @@ use mv_core::{Role, Timestamp, UserId};
 
 use crate::{Conn, Result, Tx, row, sql};
 
-row!(User { id, email, username, display_name, role, time_zone, quota_bytes, link_epoch, disabled, created_at, updated_at });
+row!(User {
+    id,
+    email,
+    username,
+    display_name,
+    role,
+    time_zone,
+    quota_bytes,
+    link_epoch,
+    disabled,
+    created_at,
+    updated_at
+});
 
 macro_rules! user_columns {
     () => {
@@ -38,7 +50,10 @@ pub fn insert(tx: &Tx, user: &User, password_hash: &str) -> Result<()> {
         .bind(user.created_at)
         .bind(user.updated_at),
     )?;
-    tx.changed(sql("INSERT INTO usage (owner_id, items, trash_items, bytes, trash_bytes) VALUES ($1, 0, 0, 0, 0)").bind(user.id))?;
+    tx.changed(
+        sql("INSERT INTO usage (owner_id, items, trash_items, bytes, trash_bytes) VALUES ($1, 0, 0, 0, 0)")
+            .bind(user.id),
+    )?;
     Ok(())
 }
 
@@ -58,12 +73,14 @@ pub fn by_login(db: &Conn, name: &str) -> Result<Option<(User, String)>> {
     let folded = fold_login(name);
     // Two indexed lookups: `OR` over two unique columns reads both indexes on either database anyway.
     let by_email = db.optional(
-        sql(concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.email_folded = $1")).bind(folded.as_str()),
+        sql(concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.email_folded = $1"))
+            .bind(folded.as_str()),
     )?;
     match by_email {
         Some(found) => Ok(Some(found)),
         None => db.optional(
-            sql(concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.username_folded = $1")).bind(folded),
+            sql(concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.username_folded = $1"))
+                .bind(folded),
         ),
     }
 }
@@ -95,18 +112,25 @@ pub fn update_profile(tx: &Tx, user: &User) -> Result<()> {
 
 /// A new hash of the same password (its parameters have grown).
 pub fn rehash(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str) -> Result<()> {
-    tx.changed(sql("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2").bind(id).bind(old_hash).bind(new_hash))?;
+    tx.changed(
+        sql("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+            .bind(id)
+            .bind(old_hash)
+            .bind(new_hash),
+    )?;
     Ok(())
 }
 
 /// A new password: every signed link of the user dies with the old one.
 pub fn set_password(tx: &Tx, id: UserId, hash: &str, now: Timestamp) -> Result<bool> {
-    let statement = sql("UPDATE users SET password_hash = $2, link_epoch = link_epoch + 1, updated_at = $3 WHERE id = $1");
+    let statement =
+        sql("UPDATE users SET password_hash = $2, link_epoch = link_epoch + 1, updated_at = $3 WHERE id = $1");
     Ok(tx.changed(statement.bind(id).bind(hash).bind(now))? == 1)
 }
 
 /// Whether there is an administrator.
 pub fn any_admin(db: &Conn) -> Result<bool> {
-    let found: Option<UserId> = db.optional(sql("SELECT id FROM users WHERE role = $1 LIMIT 1").bind(Role::Admin.as_str()))?;
+    let found: Option<UserId> =
+        db.optional(sql("SELECT id FROM users WHERE role = $1 LIMIT 1").bind(Role::Admin.as_str()))?;
     Ok(found.is_some())
 }

@@ -11,7 +11,11 @@ pub fn get(db: &Conn, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// Sets a value unless it is set already; returns the one that holds.
 pub fn get_or_insert(tx: &Tx, name: &str, value: &[u8]) -> Result<Vec<u8>> {
-    tx.changed(sql("INSERT INTO vault (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING").bind(name).bind(value.to_vec()))?;
+    tx.changed(
+        sql("INSERT INTO vault (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+            .bind(name)
+            .bind(value.to_vec()),
+    )?;
     tx.one(sql("SELECT value FROM vault WHERE name = $1").bind(name))
 }
 

@@ -20,7 +20,8 @@ pub struct Answer {
 impl Answer {
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{}: not JSON ({error}): {:?}", self.asked, self.body))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{}: not JSON ({error}): {:?}", self.asked, self.body))
     }
 
     /// A header's value, empty where it is missing.
@@ -48,7 +49,8 @@ impl Answer {
         assert_eq!(body["success"], false, "{}", self.asked);
         assert_eq!(body["error"]["code"], code, "{}: {body}", self.asked);
         assert!(body["meta"]["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{}: {body}", self.asked);
-        let details = body["error"]["details"].as_array().unwrap_or_else(|| panic!("{}: no details: {body}", self.asked));
+        let details =
+            body["error"]["details"].as_array().unwrap_or_else(|| panic!("{}: no details: {body}", self.asked));
         details.iter().map(|detail| detail["field"].as_str().unwrap().to_owned()).collect()
     }
 

@@ -43,7 +43,8 @@ impl Actor {
     /// Logs in anew.
     pub async fn log_in(&mut self, password: &str) {
         self.token = None;
-        let tokens = self.post("/auth/login", json!({ "username": self.email, "password": password })).await.expect(200);
+        let tokens =
+            self.post("/auth/login", json!({ "username": self.email, "password": password })).await.expect(200);
         self.token = tokens["token"].as_str().map(str::to_owned);
         self.refresh_token = tokens["refresh_token"].as_str().map(str::to_owned);
     }
@@ -55,7 +56,8 @@ impl Actor {
 
     /// A request to be sent with `send`: a path relative to `/api/v1`, or an absolute URL.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}/api/v1{path}", self.server.origin()) };
+        let url =
+            if path.starts_with("http") { path.to_owned() } else { format!("{}/api/v1{path}", self.server.origin()) };
         let request = self.server.http().request(method, url);
         match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -136,7 +138,9 @@ pub fn multipart(filename: &str, bytes: &[u8], fields: &[(&str, &str)]) -> (Stri
     let boundary = "mv-test-boundary";
     let mut body = Vec::new();
     let text = |body: &mut Vec<u8>, name: &str, value: &str| {
-        body.extend(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
+        body.extend(
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
+        );
     };
     fields.iter().filter(|(name, _)| !name.starts_with('>')).for_each(|(name, value)| text(&mut body, name, value));
     body.extend(
@@ -145,7 +149,10 @@ pub fn multipart(filename: &str, bytes: &[u8], fields: &[(&str, &str)]) -> (Stri
     );
     body.extend_from_slice(bytes);
     body.extend_from_slice(b"\r\n");
-    fields.iter().filter_map(|(name, value)| Some((name.strip_prefix('>')?, value))).for_each(|(name, value)| text(&mut body, name, value));
+    fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix('>')?, value)))
+        .for_each(|(name, value)| text(&mut body, name, value));
     body.extend(format!("--{boundary}--\r\n").bytes());
     (format!("multipart/form-data; boundary={boundary}"), body)
 }

@@ -71,7 +71,9 @@ async fn copy_of_template() -> String {
             let name = format!("{}_template", unique());
             execute(&format!("CREATE DATABASE {name}")).await;
             let options = mv_store::Options::new(Arc::new(SystemClock::default()));
-            Store::migrate(&Target::Postgres(with_name(&server_url(), &name)), &options).await.expect("the template migrates");
+            Store::migrate(&Target::Postgres(with_name(&server_url(), &name)), &options)
+                .await
+                .expect("the template migrates");
             name
         })
         .await;
@@ -81,7 +83,8 @@ async fn copy_of_template() -> String {
 }
 
 async fn execute(statement: &str) {
-    let (client, connection) = tokio_postgres::connect(&server_url(), NoTls).await.expect("the PostgreSQL server answers");
+    let (client, connection) =
+        tokio_postgres::connect(&server_url(), NoTls).await.expect("the PostgreSQL server answers");
     let driver = tokio::spawn(connection);
     // Copies of one template at the same time wait for each other; PostgreSQL refuses instead.
     for _ in 0..200 {

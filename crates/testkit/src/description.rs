@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 
-static DESCRIPTION: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(&mv_http::router::description_json().unwrap()).expect("the description is JSON"));
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(&mv_http::router::description_json().unwrap()).expect("the description is JSON")
+});
 static VALIDATORS: LazyLock<Mutex<HashMap<String, std::sync::Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
 /// Stops the test where an answer is not as described. Paths outside the bases are not described.
@@ -54,7 +55,8 @@ fn template(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.split('/').collect();
     let fits = |template: &&String| {
         let expected: Vec<&str> = template.split('/').collect();
-        expected.len() == parts.len() && expected.iter().zip(&parts).all(|(known, part)| known.starts_with('{') || known == part)
+        expected.len() == parts.len()
+            && expected.iter().zip(&parts).all(|(known, part)| known.starts_with('{') || known == part)
     };
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     paths.keys().filter(fits).min_by_key(|template| template.matches('{').count()).cloned()
@@ -65,11 +67,14 @@ fn validate(pointer: &str, answer: &Answer) {
     let validator = validator.unwrap_or_else(|| {
         let mut schema = DESCRIPTION.clone();
         schema["$ref"] = json!(pointer);
-        let built = std::sync::Arc::new(jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{pointer}: {error}")));
+        let built = std::sync::Arc::new(
+            jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{pointer}: {error}")),
+        );
         VALIDATORS.lock().unwrap().insert(pointer.to_owned(), built.clone());
         built
     });
     let body = answer.json();
-    let problems: Vec<String> = validator.iter_errors(&body).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+    let problems: Vec<String> =
+        validator.iter_errors(&body).map(|error| format!("{} at {}", error, error.instance_path())).collect();
     assert!(problems.is_empty(), "{}: not as described: {problems:?}\n{body}", answer.asked);
 }

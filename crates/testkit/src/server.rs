@@ -76,7 +76,8 @@ impl Server {
         let (app, store) = (vault.app.clone(), vault.store.clone());
         let router = mv_http::router::router(wire::app_state(app.clone(), &settings));
         let stop = CancellationToken::new();
-        let limits = mv_http::server::Options { shutdown_grace: Duration::from_secs(5), ..mv_http::server::Options::default() };
+        let limits =
+            mv_http::server::Options { shutdown_grace: Duration::from_secs(5), ..mv_http::server::Options::default() };
         let serving = mv_http::server::serve(listener, router, limits, stop.clone());
         let task = tokio::spawn(async move { serving.await.expect("the server runs") });
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -165,7 +166,8 @@ impl Server {
     /// Files below `blobs/`, `tmp/` and `quarantine/` that hold bytes of items.
     pub fn stored_files(&self) -> Vec<std::path::PathBuf> {
         let mut found = Vec::new();
-        let mut folders: Vec<_> = ["blobs", "tmp", "quarantine"].iter().map(|name| self.data_dir().join(name)).collect();
+        let mut folders: Vec<_> =
+            ["blobs", "tmp", "quarantine"].iter().map(|name| self.data_dir().join(name)).collect();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 let path = entry.path();
@@ -182,7 +184,8 @@ impl Server {
 
 fn settings(data_dir: &Path, database: &Database, options: &Options) -> Settings {
     let flag = |name: &str, value: String| Flag { shown: format!("--set {name}"), name: name.to_owned(), value };
-    let mut flags = vec![flag("data_dir", data_dir.display().to_string()), flag("database.connections", "4".to_owned())];
+    let mut flags =
+        vec![flag("data_dir", data_dir.display().to_string()), flag("database.connections", "4".to_owned())];
     flags.extend(database.url.clone().map(|url| flag("database_url", url)));
     flags.extend(options.set.iter().map(|(name, value)| flag(name, value.clone())));
     let sources = Sources { flags, dev: false, environment: Vec::new(), file: None };

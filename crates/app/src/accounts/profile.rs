@@ -94,11 +94,12 @@ struct Checked {
 impl ProfilePatch {
     fn checked(&self) -> Result<Checked> {
         let mut problems = Problems::default();
-        let mut optional = |value: &Option<Option<String>>, check: fn(&str) -> std::result::Result<String, Error>| match value {
-            None => None,
-            Some(None) => Some(None),
-            Some(Some(text)) => problems.check(check(text)).map(Some),
-        };
+        let mut optional =
+            |value: &Option<Option<String>>, check: fn(&str) -> std::result::Result<String, Error>| match value {
+                None => None,
+                Some(None) => Some(None),
+                Some(Some(text)) => problems.check(check(text)).map(Some),
+            };
         let display_name = optional(&self.display_name, check_display_name);
         let username = optional(&self.username, check_username);
         let email = match &self.email {

@@ -35,10 +35,13 @@ impl App {
         let moment = self.access.moment();
         let bearer = self.tokens.check(token, now)?;
         let found = self.store.read(move |db| sessions::with_user(db, bearer.session)).await?;
-        let Some((session, user)) = found.filter(|(session, user)| session.alive(now) && !user.disabled && user.id == bearer.user) else {
+        let Some((session, user)) =
+            found.filter(|(session, user)| session.alive(now) && !user.disabled && user.id == bearer.user)
+        else {
             return Err(Error::unauthorized("The session has ended").into());
         };
-        let caller = Caller::Session { user: user.id, session: session.id, role: user.role, link_epoch: user.link_epoch };
+        let caller =
+            Caller::Session { user: user.id, session: session.id, role: user.role, link_epoch: user.link_epoch };
         let held = Arc::new(Authenticated { caller, user, expires_at: bearer.expires_at });
         self.access.put(token, &held, moment);
         Ok(held)

@@ -25,8 +25,7 @@ pub(crate) struct Passwords {
 
 /// A hash with today's parameters, verified where there is no account, so that both take the same time. What it is the
 /// hash of does not matter: without an account nothing holds. A constant, since making one costs 19 MiB at the start.
-const DUMMY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$lo0BrSvxPoFeNfNbwII8MA$sM3o9Q8fM24NqauC/v9VpLN+0aYa7YGm8wKa5kiTi+A";
+const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$lo0BrSvxPoFeNfNbwII8MA$sM3o9Q8fM24NqauC/v9VpLN+0aYa7YGm8wKa5kiTi+A";
 
 /// What came of comparing a password with a hash.
 #[derive(Debug, Clone, Copy)]

@@ -89,7 +89,8 @@ impl Tokens {
             aud: AUDIENCE.to_owned(),
             sub: session.user_id,
             sid: session.id,
-            jti: URL_SAFE_NO_PAD.encode(self.mac("jti", session.id, session.generation).as_ref().get(..16).unwrap_or_default()),
+            jti: URL_SAFE_NO_PAD
+                .encode(self.mac("jti", session.id, session.generation).as_ref().get(..16).unwrap_or_default()),
             iat: session.rotated_at.seconds(),
             exp: expires_at.seconds(),
             r#gen: session.generation,
@@ -219,7 +220,8 @@ mod tests {
             assert!(tokens.check(&bad, now).is_err(), "{bad}");
         }
         let refresh = tokens.refresh(session(0).id, 0);
-        for bad in ["", "mvr_", &refresh[4..], &refresh[..60], &format!("{refresh}A"), &refresh.replace("mvr_", "mvk_")] {
+        for bad in ["", "mvr_", &refresh[4..], &refresh[..60], &format!("{refresh}A"), &refresh.replace("mvr_", "mvk_")]
+        {
             assert_eq!(tokens.read_refresh(bad), None, "{bad}");
         }
     }

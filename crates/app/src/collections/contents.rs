@@ -96,7 +96,13 @@ impl App {
     ///
     /// # Errors
     /// `not_found`, `validation_error` on `cursor` or `page`.
-    pub async fn list_collection(&self, caller: &Caller, id: CollectionId, page: PageRequest, cursor: Option<String>) -> Result<ListPage> {
+    pub async fn list_collection(
+        &self,
+        caller: &Caller,
+        id: CollectionId,
+        page: PageRequest,
+        cursor: Option<String>,
+    ) -> Result<ListPage> {
         let (asked, who) = (*caller, caller.user());
         let list = format!("collection {id}");
         let after: Option<(i64, MediaId)> = match cursor {
@@ -113,7 +119,9 @@ impl App {
                     None => numbered(page, total)?,
                 };
                 let (wanted, left) = match from {
-                    From::SkipFromEnd(left) => (limit.min(u32::try_from(total.count - page.offset()).unwrap_or(limit)), left),
+                    From::SkipFromEnd(left) => {
+                        (limit.min(u32::try_from(total.count - page.offset()).unwrap_or(limit)), left)
+                    }
                     _ => (limit + 1, 0),
                 };
                 Ok((total, collection_media::page(db, id, from, wanted)?, left))
@@ -122,7 +130,9 @@ impl App {
         let more = left > 0 || found.len() > limit as usize;
         found.truncate(limit as usize);
         let next_cursor = match found.last().filter(|_| more) {
-            Some((position, last)) => Some(self.cursors.seal(who, &list, &(*position, last.id), self.entropy.as_ref())?),
+            Some((position, last)) => {
+                Some(self.cursors.seal(who, &list, &(*position, last.id), self.entropy.as_ref())?)
+            }
             None => None,
         };
         let key = self.keyring.of(&self.store, who).await?;

@@ -20,7 +20,12 @@ impl App {
     ///
     /// # Errors
     /// `conflict` where the user has very many already.
-    pub async fn create_collection(&self, caller: &Caller, name: String, description: Option<String>) -> Result<Collection> {
+    pub async fn create_collection(
+        &self,
+        caller: &Caller,
+        name: String,
+        description: Option<String>,
+    ) -> Result<Collection> {
         let id: CollectionId = self.mint.id();
         let now = id.minted_at();
         let collection = Collection {
@@ -53,7 +58,12 @@ impl App {
     ///
     /// # Errors
     /// `validation_error` on `cursor`.
-    pub async fn list_collections(&self, caller: &Caller, page: PageRequest, cursor: Option<String>) -> Result<CollectionPage> {
+    pub async fn list_collections(
+        &self,
+        caller: &Caller,
+        page: PageRequest,
+        cursor: Option<String>,
+    ) -> Result<CollectionPage> {
         let who = caller.user();
         let after: Option<CollectionId> = match cursor {
             Some(cursor) => Some(self.cursors.open(who, "collections", &cursor)?),
@@ -89,7 +99,13 @@ impl App {
     ///
     /// # Errors
     /// `not_found`, `precondition_failed`, `validation_error` on `cover_media_id`.
-    pub async fn update_collection(&self, caller: &Caller, id: CollectionId, patch: CollectionPatch, check: VersionCheck) -> Result<Collection> {
+    pub async fn update_collection(
+        &self,
+        caller: &Caller,
+        id: CollectionId,
+        patch: CollectionPatch,
+        check: VersionCheck,
+    ) -> Result<Collection> {
         let (asked, now, event) = (*caller, self.now(), self.mint.id());
         self.store
             .write(move |tx: &Tx| -> Result<Collection> {
@@ -99,7 +115,10 @@ impl App {
                     return Ok(collection);
                 }
                 collections::update(tx, &collection, patch.cover_media_id)?;
-                events::append(tx, &Event { id: event, at: now, what: Happened::CollectionUpdated(collection.reference()) })?;
+                events::append(
+                    tx,
+                    &Event { id: event, at: now, what: Happened::CollectionUpdated(collection.reference()) },
+                )?;
                 collection_for(tx, &asked, id, Need::Read)
             })
             .await
@@ -115,7 +134,10 @@ impl App {
             .write(move |tx: &Tx| -> Result<()> {
                 let collection = collection_to_change(tx, &asked, id)?;
                 collections::delete(tx, id)?;
-                events::append(tx, &Event { id: event, at: now, what: Happened::CollectionDeleted(collection.reference()) })?;
+                events::append(
+                    tx,
+                    &Event { id: event, at: now, what: Happened::CollectionDeleted(collection.reference()) },
+                )?;
                 Ok(())
             })
             .await

@@ -22,7 +22,11 @@ impl App {
             .write(move |tx: &Tx| -> Result<()> {
                 let collection = collection_to_change(tx, &asked, id)?;
                 if collection.media_count > MAX_BATCH as u64 {
-                    return Err(Error::invalid("media_ids", "The collection has more than 1000 items; move them one by one with PATCH").into());
+                    return Err(Error::invalid(
+                        "media_ids",
+                        "The collection has more than 1000 items; move them one by one with PATCH",
+                    )
+                    .into());
                 }
                 let held = collection_media::order(tx, id)?;
                 let order = arrange(&held, &wanted)?;
@@ -31,7 +35,10 @@ impl App {
                 }
                 collection_media::renumber(tx, id, &order)?;
                 collections::touch(tx, id, 0, now)?;
-                events::append(tx, &Event { id: event, at: now, what: Happened::CollectionUpdated(collection.reference()) })?;
+                events::append(
+                    tx,
+                    &Event { id: event, at: now, what: Happened::CollectionUpdated(collection.reference()) },
+                )?;
                 Ok(())
             })
             .await
@@ -41,7 +48,13 @@ impl App {
     ///
     /// # Errors
     /// `not_found`, `validation_error` where one of the two is not in the collection.
-    pub async fn move_in_collection(&self, caller: &Caller, id: CollectionId, item: MediaId, after: Option<MediaId>) -> Result<()> {
+    pub async fn move_in_collection(
+        &self,
+        caller: &Caller,
+        id: CollectionId,
+        item: MediaId,
+        after: Option<MediaId>,
+    ) -> Result<()> {
         let (asked, now, event) = (*caller, self.now(), self.mint.id());
         self.store
             .write(move |tx: &Tx| -> Result<()> {
@@ -50,7 +63,10 @@ impl App {
                     return Ok(());
                 }
                 collections::touch(tx, id, 0, now)?;
-                events::append(tx, &Event { id: event, at: now, what: Happened::CollectionUpdated(collection.reference()) })?;
+                events::append(
+                    tx,
+                    &Event { id: event, at: now, what: Happened::CollectionUpdated(collection.reference()) },
+                )?;
                 Ok(())
             })
             .await

@@ -158,7 +158,8 @@ impl App {
     /// Tells which segments have a row; called on a thread of the blob pool.
     pub(crate) fn known_segments(
         &self,
-    ) -> impl FnMut(&[SegmentId]) -> std::result::Result<HashSet<SegmentId>, mv_blobs::CallerError> + Send + 'static {
+    ) -> impl FnMut(&[SegmentId]) -> std::result::Result<HashSet<SegmentId>, mv_blobs::CallerError> + Send + 'static
+    {
         let (store, runtime) = (self.store.clone(), tokio::runtime::Handle::current());
         move |ids| {
             let ids = ids.to_vec();

@@ -31,9 +31,12 @@ impl App {
         let asked = tags.clone();
         let (holding, deleted) = self
             .store
-            .read(move |db: &Conn| -> Result<_> { Ok((media::holding(db, who, &asked)?, tombstones::among(db, who, &asked)?)) })
+            .read(move |db: &Conn| -> Result<_> {
+                Ok((media::holding(db, who, &asked)?, tombstones::among(db, who, &asked)?))
+            })
             .await?;
-        let mut states: HashMap<[u8; 32], State> = deleted.into_iter().map(|(tag, at)| (tag, State::Deleted(at))).collect();
+        let mut states: HashMap<[u8; 32], State> =
+            deleted.into_iter().map(|(tag, at)| (tag, State::Deleted(at))).collect();
         // Items in the library come first; the first one counts.
         for (tag, id, deleted_at) in holding.into_iter().rev() {
             states.insert(tag, deleted_at.map_or(State::Present(id), |at| State::Trashed(id, at)));
@@ -47,7 +50,9 @@ impl App {
     /// # Errors
     /// `previously_deleted` where the client asked to be told.
     pub async fn foresee_upload(&self, caller: &Caller, fields: &UploadFields) -> Result<Option<ItemView>> {
-        let Some(checksum) = fields.checksum.filter(|_| fields.existing || fields.reject_deleted) else { return Ok(None) };
+        let Some(checksum) = fields.checksum.filter(|_| fields.existing || fields.reject_deleted) else {
+            return Ok(None);
+        };
         match self.check_contents(caller, &[checksum]).await?.first() {
             Some(State::Present(id)) if fields.existing => match self.get_media(caller, *id).await {
                 // Gone between the two looks.

@@ -23,7 +23,13 @@ impl Cursors {
     }
 
     /// A cursor at `place` in the list that `list` names (filters and order as text).
-    pub(crate) fn seal(&self, caller: UserId, list: &str, place: &impl Serialize, entropy: &dyn Entropy) -> crate::Result<String> {
+    pub(crate) fn seal(
+        &self,
+        caller: UserId,
+        list: &str,
+        place: &impl Serialize,
+        entropy: &dyn Entropy,
+    ) -> crate::Result<String> {
         let text = serde_json::to_vec(place).map_err(crate::Error::internal)?;
         let sealed = self.sealer.seal(&[caller.uuid().as_bytes(), list.as_bytes()], &text, entropy)?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))

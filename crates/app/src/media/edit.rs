@@ -6,9 +6,9 @@ use mv_core::taken::{Taken, TakenSource};
 use mv_core::{Caller, Error, MediaId};
 use mv_store::{Tx, events, media, usage, users};
 
-use crate::view::{ItemView, VersionCheck};
 use crate::auth::access::media_to_change;
 use crate::error::taken as unique;
+use crate::view::{ItemView, VersionCheck};
 use crate::{App, Result};
 
 impl App {
@@ -16,7 +16,13 @@ impl App {
     ///
     /// # Errors
     /// `not_found` (also in the trash), `precondition_failed`, `validation_error`, `conflict` on `external_id`.
-    pub async fn update_media(&self, caller: &Caller, id: MediaId, patch: MediaPatch, check: VersionCheck) -> Result<ItemView> {
+    pub async fn update_media(
+        &self,
+        caller: &Caller,
+        id: MediaId,
+        patch: MediaPatch,
+        check: VersionCheck,
+    ) -> Result<ItemView> {
         let (asked, now) = (*caller, self.now());
         let event_id = self.mint.id();
         let changed = self

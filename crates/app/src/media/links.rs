@@ -100,7 +100,8 @@ fn read(token: &str) -> Option<Token> {
 
 /// When the links of this moment end: the end of the next window.
 fn window_end(now: Timestamp) -> i64 {
-    (now.seconds() + WINDOW).div_euclid(WINDOW) * WINDOW + if (now.seconds() + WINDOW).rem_euclid(WINDOW) == 0 { 0 } else { WINDOW }
+    (now.seconds() + WINDOW).div_euclid(WINDOW) * WINDOW
+        + if (now.seconds() + WINDOW).rem_euclid(WINDOW) == 0 { 0 } else { WINDOW }
 }
 
 /// Changes whenever the links of this caller's items do.
@@ -128,7 +129,12 @@ impl App {
     ///
     /// # Errors
     /// `not_found` naming the first item that is not the caller's.
-    pub async fn make_links(&self, caller: &Caller, items: Vec<(MediaId, LinkUse)>, expires_in: u32) -> Result<Vec<LinkMade>> {
+    pub async fn make_links(
+        &self,
+        caller: &Caller,
+        items: Vec<(MediaId, LinkUse)>,
+        expires_in: u32,
+    ) -> Result<Vec<LinkMade>> {
         let who = caller.user();
         let ids: Vec<MediaId> = items.iter().map(|(id, _)| *id).collect();
         let held = self.store.read(move |db| mv_store::media::live_among(db, who, &ids)).await?;
@@ -203,7 +209,8 @@ mod tests {
     #[test]
     fn tokens_read_back_and_odd_ones_do_not() {
         let links = Links::new(&RootKey::from_bytes([1; 32]), "http://h");
-        let url = links.sign(&caller(0), MediaId::from_uuid(Uuid::from_u128(7)), LinkUse { download: true }, 99).unwrap();
+        let url =
+            links.sign(&caller(0), MediaId::from_uuid(Uuid::from_u128(7)), LinkUse { download: true }, 99).unwrap();
         let token = url.split("sig=").nth(1).unwrap();
         let read_back = read(token).unwrap();
         assert_eq!((read_back.flags, read_back.expires, read_back.user), (1, 99, caller(0).user()));

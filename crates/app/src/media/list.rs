@@ -3,7 +3,7 @@
 use mv_core::media_filter::{MediaFilter, Place, PlaceKey, Sort, SortKey};
 use mv_core::page::{MAX_SKIP, PageRequest, Total};
 use mv_core::{Caller, Error, MediaId};
-use mv_store::media_list::{self, Part};
+use mv_store::media_list::{self, Part, Window};
 use mv_store::{Conn, usage};
 use serde::{Deserialize, Serialize};
 
@@ -54,12 +54,14 @@ impl App {
             };
             // Of the last page, only what is on it; else one more, to know whether more follows.
             let wanted = match part {
-                Part::SkipFromEnd(_) => u32::try_from(total.count.saturating_sub(page.offset())).unwrap_or(limit).min(limit),
+                Part::SkipFromEnd(_) => {
+                    u32::try_from(total.count.saturating_sub(page.offset())).unwrap_or(limit).min(limit)
+                }
                 // Behind the end nothing is read: to walk there would cost as much as the whole library.
                 Part::Skip(skip) if total.exact && skip > 0 && skip >= total.count => 0,
                 _ => limit + 1,
             };
-            Ok((total, media_list::page(db, who, &filter, sort, &part, wanted)?, part))
+            Ok((total, media_list::page(db, who, &filter, sort, Window { part: &part, limit: wanted })?, part))
         };
         let (total, mut items, part) =
             if indexed { self.store.read(read).await? } else { self.store.read_slow(read).await? };
@@ -69,7 +71,9 @@ impl App {
         };
         items.truncate(limit as usize);
         let next_cursor = match items.last().filter(|_| more) {
-            Some(last) => Some(self.cursors.seal(who, &list, &mark(media_list::place_of(last, sort)), self.entropy.as_ref())?),
+            Some(last) => {
+                Some(self.cursors.seal(who, &list, &mark(media_list::place_of(last, sort)), self.entropy.as_ref())?)
+            }
             None => None,
         };
         let key = self.keyring.of(&self.store, who).await?;

@@ -58,6 +58,7 @@ impl App {
 /// Where the bytes of an item lie.
 pub(crate) fn manifest_of(db: &Conn, media: &Media) -> Result<Manifest> {
     let blob = media.blob_id;
-    let (row, segments) = blobs::manifest(db, blob)?.ok_or_else(|| Error::internal(format!("{blob} has items and no row")))?;
+    let (row, segments) =
+        blobs::manifest(db, blob)?.ok_or_else(|| Error::internal(format!("{blob} has items and no row")))?;
     manifest(&row, segments)
 }

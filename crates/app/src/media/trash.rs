@@ -92,7 +92,11 @@ impl App {
     }
 
     /// Deletes these items for good, those of them that are still in the trash since `cutoff` at the latest.
-    pub(crate) async fn delete_trashed(&self, items: Vec<(MediaId, mv_core::UserId)>, cutoff: Timestamp) -> Result<u64> {
+    pub(crate) async fn delete_trashed(
+        &self,
+        items: Vec<(MediaId, mv_core::UserId)>,
+        cutoff: Timestamp,
+    ) -> Result<u64> {
         let now = self.now();
         let items: Vec<_> = items.into_iter().map(|(id, owner)| (id, owner, self.mint.id())).collect();
         self.store

@@ -83,8 +83,10 @@ impl App {
         let id = row.id;
         report.blobs += 1;
         report.bytes += row.size;
-        let (segments, counted) =
-            self.store.read(move |db: &Conn| -> Result<_> { Ok((blobs::segments(db, id)?, blobs::counted_refs_any(db, id)?)) }).await?;
+        let (segments, counted) = self
+            .store
+            .read(move |db: &Conn| -> Result<_> { Ok((blobs::segments(db, id)?, blobs::counted_refs_any(db, id)?)) })
+            .await?;
         if counted != refs {
             report.problems.push(format!("{id} counts {refs} items, {counted} stand on it"));
         }
@@ -93,7 +95,10 @@ impl App {
             match files.remove(&segment.id) {
                 None => report.problems.push(format!("the file of {id} ({}) is missing", segment.id)),
                 Some(length) if length != segment.sealed_len => {
-                    report.problems.push(format!("the file of {id} ({}) has {length} bytes instead of {}", segment.id, segment.sealed_len));
+                    report.problems.push(format!(
+                        "the file of {id} ({}) has {length} bytes instead of {}",
+                        segment.id, segment.sealed_len
+                    ));
                 }
                 Some(_) => {}
             }

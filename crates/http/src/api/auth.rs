@@ -34,9 +34,17 @@ pub struct RegisterRequest {
 /// Make an account.
 #[utoipa::path(post, path = "/auth/register", operation_id = "auth.register", tag = "auth", security(()),
     request_body = RegisterRequest, responses((status = 201, description = "The account.", body = Envelope<UserOut>)))]
-pub async fn register(State(state): State<AppState>, _: Query<NoParameters>, Json(body): Json<RegisterRequest>) -> Result<Answer<UserOut>, ApiError> {
-    let account =
-        NewAccount { email: body.email, password: body.password, username: body.username, display_name: body.display_name };
+pub async fn register(
+    State(state): State<AppState>,
+    _: Query<NoParameters>,
+    Json(body): Json<RegisterRequest>,
+) -> Result<Answer<UserOut>, ApiError> {
+    let account = NewAccount {
+        email: body.email,
+        password: body.password,
+        username: body.username,
+        display_name: body.display_name,
+    };
     Ok(Answer::created(state.app.register(account).await?.into()))
 }
 
@@ -83,8 +91,15 @@ pub struct TokensEnvelope {
 
 impl From<Granted> for Tokens {
     fn from(granted: Granted) -> Self {
-        let (refresh_token, refresh_expires_in) = granted.refresh.map(|refresh| (refresh.token, refresh.expires_in.as_secs())).unzip();
-        Self { token: granted.token, expires_in: granted.expires_in.as_secs(), token_type: "Bearer", refresh_token, refresh_expires_in }
+        let (refresh_token, refresh_expires_in) =
+            granted.refresh.map(|refresh| (refresh.token, refresh.expires_in.as_secs())).unzip();
+        Self {
+            token: granted.token,
+            expires_in: granted.expires_in.as_secs(),
+            token_type: "Bearer",
+            refresh_token,
+            refresh_expires_in,
+        }
     }
 }
 
@@ -100,7 +115,11 @@ fn tokens(granted: Granted) -> Response {
 /// Log in.
 #[utoipa::path(post, path = "/auth/login", operation_id = "auth.login", tag = "auth", security(()),
     request_body = LoginRequest, responses((status = 200, description = "The session's tokens.", body = TokensEnvelope)))]
-pub async fn login(State(state): State<AppState>, _: Query<NoParameters>, Json(body): Json<LoginRequest>) -> Result<Response, ApiError> {
+pub async fn login(
+    State(state): State<AppState>,
+    _: Query<NoParameters>,
+    Json(body): Json<LoginRequest>,
+) -> Result<Response, ApiError> {
     Ok(tokens(state.app.login(&body.username, &body.password).await?))
 }
 
@@ -133,7 +152,11 @@ pub async fn refresh(
 /// End the session: every token of it is refused from the next request on.
 #[utoipa::path(post, path = "/auth/logout", operation_id = "auth.logout", tag = "auth",
     responses((status = 204, description = "The session has ended.")))]
-pub async fn logout(State(state): State<AppState>, _: Query<NoParameters>, Auth(auth): Auth) -> Result<Response, ApiError> {
+pub async fn logout(
+    State(state): State<AppState>,
+    _: Query<NoParameters>,
+    Auth(auth): Auth,
+) -> Result<Response, ApiError> {
     state.app.logout(&auth.caller).await?;
     Ok(NoContent.into_response())
 }

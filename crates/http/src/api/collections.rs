@@ -45,7 +45,8 @@ pub async fn create(
 ) -> Result<Answer<CollectionOut>, ApiError> {
     let mut problems = Problems::default();
     let name = problems.check(check_name(&body.name)).unwrap_or_default();
-    let description = body.description.and_then(|text| problems.check(check_description("description", &text))).flatten();
+    let description =
+        body.description.and_then(|text| problems.check(check_description("description", &text))).flatten();
     problems.finish()?;
     let made = CollectionOut::from(state.app.create_collection(&auth.caller, name, description).await?);
     let location = format!("/api/v1/collections/{}", made.id);
@@ -199,9 +200,12 @@ impl UpdateCollection {
             Some(Some(name)) => problems.check(check_name(&name)),
             None => None,
         };
-        let description =
-            self.description.and_then(|text| problems.check(text.map_or(Ok(None), |text| check_description("description", &text))));
-        let cover_media_id = self.cover_media_id.and_then(|cover| problems.check(cover.map(|id| media_id("cover_media_id", &id)).transpose()));
+        let description = self
+            .description
+            .and_then(|text| problems.check(text.map_or(Ok(None), |text| check_description("description", &text))));
+        let cover_media_id = self
+            .cover_media_id
+            .and_then(|cover| problems.check(cover.map(|id| media_id("cover_media_id", &id)).transpose()));
         problems.finish()?;
         Ok(CollectionPatch { name, description, cover_media_id })
     }
@@ -276,7 +280,11 @@ fn checked_ids(ids: &[String]) -> Result<Vec<MediaId>, Error> {
         return Err(Error::invalid("media_ids", "Must be 1 to 1000"));
     }
     let mut problems = Problems::default();
-    let checked = ids.iter().enumerate().filter_map(|(place, id)| problems.check(media_id(format!("media_ids[{place}]"), id))).collect();
+    let checked = ids
+        .iter()
+        .enumerate()
+        .filter_map(|(place, id)| problems.check(media_id(format!("media_ids[{place}]"), id)))
+        .collect();
     problems.finish()?;
     Ok(checked)
 }

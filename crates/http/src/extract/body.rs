@@ -61,7 +61,10 @@ fn check_content_type(headers: &HeaderMap, patch: bool) -> Result<(), ApiError> 
     if fits && plain {
         return Ok(());
     }
-    let error = ApiError::from(Error::new(Code::UnsupportedMediaType, "The body must be application/json without a content coding"));
+    let error = ApiError::from(Error::new(
+        Code::UnsupportedMediaType,
+        "The body must be application/json without a content coding",
+    ));
     if patch {
         let accepted = HeaderValue::from_static("application/json, application/merge-patch+json");
         return Err(error.with(header::HeaderName::from_static("accept-patch"), accepted));
@@ -70,7 +73,8 @@ fn check_content_type(headers: &HeaderMap, patch: bool) -> Result<(), ApiError> 
 }
 
 async fn collect(request: Request) -> Result<Bytes, ApiError> {
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > MAX_JSON_BYTES as u64) {
         return Err(too_large());
     }
@@ -124,7 +128,9 @@ fn explain<T: ToSchema>(bytes: &[u8], error: &serde_path_to_error::Error<serde_j
         for name in members.keys().filter(|name| !schema.properties.contains_key(*name)).take(NAMED) {
             problems.add(shorten(name), "Is not known here");
         }
-        for (name, expected) in members.iter().filter_map(|(name, value)| Some((name, mistyped(schema.properties.get(name)?, value)?))) {
+        for (name, expected) in
+            members.iter().filter_map(|(name, value)| Some((name, mistyped(schema.properties.get(name)?, value)?)))
+        {
             problems.add(name.clone(), expected);
         }
         for name in schema.required.iter().filter(|name| !members.contains_key(*name)) {
@@ -197,6 +203,8 @@ fn sentence(reason: &str) -> String {
 ///
 /// # Errors
 /// Those of `T`.
-pub fn nullable<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+pub fn nullable<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
 }

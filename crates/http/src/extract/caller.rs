@@ -55,6 +55,8 @@ fn malformed() -> ApiError {
 
 fn token(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    let sound = scheme.eq_ignore_ascii_case("bearer") && (1..=4096).contains(&token.len()) && !token.contains(char::is_whitespace);
+    let sound = scheme.eq_ignore_ascii_case("bearer")
+        && (1..=4096).contains(&token.len())
+        && !token.contains(char::is_whitespace);
     sound.then_some(token)
 }

@@ -75,7 +75,12 @@ pub fn version_matches(headers: &HeaderMap, version: u64) -> Result<(), Error> {
             !weak && inner.split('.').next() == Some(version.to_string().as_str())
         }),
     };
-    if fits { Ok(()) } else { Err(Error::new(Code::PreconditionFailed, "If-Match does not hold: it was changed since").with("If-Match", "Does not match")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::new(Code::PreconditionFailed, "If-Match does not hold: it was changed since")
+            .with("If-Match", "Does not match"))
+    }
 }
 
 enum Tags {
@@ -158,8 +163,13 @@ mod httpdate {
 
     pub(super) fn format(at: Timestamp) -> String {
         let iso = Timestamp::from_seconds(at.seconds()).to_string();
-        let day = DAYS.get(usize::try_from(at.seconds().div_euclid(86_400).rem_euclid(7)).unwrap_or(0)).unwrap_or(&"Thu");
-        let month = iso.get(5..7).and_then(|m| m.parse::<usize>().ok()).and_then(|m| MONTHS.get(m.wrapping_sub(1))).unwrap_or(&"Jan");
+        let day =
+            DAYS.get(usize::try_from(at.seconds().div_euclid(86_400).rem_euclid(7)).unwrap_or(0)).unwrap_or(&"Thu");
+        let month = iso
+            .get(5..7)
+            .and_then(|m| m.parse::<usize>().ok())
+            .and_then(|m| MONTHS.get(m.wrapping_sub(1)))
+            .unwrap_or(&"Jan");
         let part = |from: usize, to: usize| iso.get(from..to).unwrap_or_default();
         format!("{day}, {} {month} {} {} GMT", part(8, 10), part(0, 4), part(11, 19))
     }
@@ -181,7 +191,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .collect()
     }
 
     #[test]
@@ -189,7 +202,9 @@ mod tests {
         let at = Timestamp::parse("1994-11-06T08:49:37Z").unwrap();
         assert_eq!(http_date(at), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(httpdate::parse("Sun, 06 Nov 1994 08:49:37 GMT"), Some(at.seconds()));
-        for bad in ["", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37", "ü"] {
+        for bad in
+            ["", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37", "ü"]
+        {
             assert_eq!(httpdate::parse(bad), None, "{bad}");
         }
     }
@@ -204,7 +219,10 @@ mod tests {
         assert_eq!(judge(&[("if-match", "W/\"a,b\"")]), Verdict::Failed);
         assert_eq!(judge(&[("if-match", "\"a,b\"")]), Verdict::Proceed);
         assert_eq!(judge(&[("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT")]), Verdict::NotModified);
-        assert_eq!(judge(&[("if-none-match", "\"x\""), ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT")]), Verdict::Proceed);
+        assert_eq!(
+            judge(&[("if-none-match", "\"x\""), ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT")]),
+            Verdict::Proceed
+        );
         assert_eq!(judge(&[("if-unmodified-since", "Sun, 06 Nov 1994 08:49:36 GMT")]), Verdict::Failed);
         assert!(super::judge(&headers(&[("if-match", "nonsense")]), "\"a\"", modified).is_err());
         assert!(super::judge(&headers(&[("if-none-match", &"\"x\",".repeat(3000))]), "\"a\"", modified).is_err());

@@ -19,7 +19,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         let bad = || Error::invalid("Idempotency-Key", "Must be one value of 1 to 255 visible ASCII characters");
         let text = value.to_str().map_err(|_| bad())?.trim();
         let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-        let sound = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) && values.next().is_none();
+        let sound =
+            (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) && values.next().is_none();
         if sound { Ok(Self(Some(text.to_owned()))) } else { Err(bad().into()) }
     }
 }

@@ -36,7 +36,9 @@ impl<A: Kind, B: Kind, S: Send + Sync> FromRequestParts<S> for Path<(Id<A>, Id<B
 }
 
 async fn read<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Vec<(String, String)>, ApiError> {
-    let parameters = axum::extract::RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::invalid("id", "Must be UTF-8"))?;
+    let parameters = axum::extract::RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| Error::invalid("id", "Must be UTF-8"))?;
     Ok(parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 

@@ -43,7 +43,9 @@ pub struct Known {
 pub struct NoParameters;
 
 impl IntoParams for NoParameters {
-    fn into_params(_: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>) -> Vec<utoipa::openapi::path::Parameter> {
+    fn into_params(
+        _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+    ) -> Vec<utoipa::openapi::path::Parameter> {
         Vec::new()
     }
 }
@@ -124,20 +126,27 @@ impl Pairs {
 
     /// Takes every value of a parameter that may be repeated.
     pub fn take_all(&mut self, name: &str) -> Vec<String> {
-        let (taken, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.0).into_iter().partition(|(known, _)| known == name);
+        let (taken, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.0).into_iter().partition(|(known, _)| known == name);
         self.0 = rest;
         taken.into_iter().map(|(_, value)| value).collect()
     }
 
     /// Takes every `name[key]=value`.
     pub fn take_keyed(&mut self, name: &str) -> Vec<(String, String)> {
-        let (taken, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.0).into_iter().partition(|(known, _)| key_of(known, name).is_some());
+        let (taken, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.0).into_iter().partition(|(known, _)| key_of(known, name).is_some());
         self.0 = rest;
         taken.into_iter().filter_map(|(known, value)| Some((key_of(&known, name)?.to_owned(), value))).collect()
     }
 
     /// Takes a parameter and parses it, noting what is wrong.
-    pub fn parse<V>(&mut self, name: &'static str, problems: &mut Problems, parse: impl FnOnce(&str) -> Result<V, Error>) -> Option<V> {
+    pub fn parse<V>(
+        &mut self,
+        name: &'static str,
+        problems: &mut Problems,
+        parse: impl FnOnce(&str) -> Result<V, Error>,
+    ) -> Option<V> {
         self.take(name).and_then(|text| problems.check(parse(&text)))
     }
 
@@ -161,14 +170,18 @@ impl Pairs {
     fn check_names<T: Parameters>(&self) -> Result<(), Error> {
         let known = T::known().get_or_init(|| {
             let documented = T::into_params(|| None);
-            documented.into_iter().map(|parameter| Known { repeats: is_list(&parameter), name: parameter.name }).collect()
+            documented
+                .into_iter()
+                .map(|parameter| Known { repeats: is_list(&parameter), name: parameter.name })
+                .collect()
         });
         let mut problems = Problems::default();
         for (index, (name, _)) in self.0.iter().enumerate() {
             let documented = known.iter().find(|known| known.name == *name || is_keyed(&known.name, name));
             let earlier = self.0.iter().take(index).filter(|(other, _)| other == name).count();
             match documented {
-                None => problems.add(name.chars().filter(|c| !c.is_control()).take(100).collect::<String>(), "Is not known here"),
+                None => problems
+                    .add(name.chars().filter(|c| !c.is_control()).take(100).collect::<String>(), "Is not known here"),
                 Some(known) if earlier == 1 && !known.repeats => problems.add(name.clone(), "Must be given once"),
                 Some(_) => {}
             }

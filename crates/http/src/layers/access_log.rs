@@ -52,7 +52,9 @@ impl Seen {
 /// Unknown methods share one label, so that a client cannot make new series.
 fn method(method: &Method) -> String {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => method.to_string(),
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.to_string()
+        }
         _ => "other".to_owned(),
     }
 }

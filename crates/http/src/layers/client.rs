@@ -12,7 +12,8 @@ use crate::state::WireOptions;
 pub(super) fn address(request: &Request, options: &WireOptions) -> Option<IpAddr> {
     let peer = request.extensions().get::<Peer>()?.0.ip();
     let Some(trusted) = options.trusted_proxy.as_ref().filter(|trusted| trusted(peer)) else { return Some(peer) };
-    let lines: Vec<&str> = request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let lines: Vec<&str> =
+        request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     let joined = lines.join(",");
     let mut client = peer;
     for hop in joined.rsplit(',').map(str::trim) {

@@ -54,5 +54,7 @@ fn is_this_machine(host: &str) -> bool {
 /// The last proxy, the nearest one, tells how it was reached.
 fn forwarded_over_https(headers: &HeaderMap) -> bool {
     let last = headers.get_all("x-forwarded-proto").iter().next_back();
-    last.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next()).is_some_and(|proto| proto.trim() == "https")
+    last.and_then(|value| value.to_str().ok())
+        .and_then(|value| value.rsplit(',').next())
+        .is_some_and(|proto| proto.trim() == "https")
 }

@@ -11,7 +11,8 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The id of a request.
 pub(super) fn of(headers: &HeaderMap, mint: &Mint) -> Arc<str> {
     let sane = |text: &&str| {
-        (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     };
     match headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(sane) {
         Some(own) => Arc::from(own),

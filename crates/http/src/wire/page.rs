@@ -69,7 +69,14 @@ impl ListLinks {
     }
 
     /// The pagination of a page that a number or a cursor led to.
-    pub fn pagination(&self, request: PageRequest, by_cursor: bool, count: usize, total: Total, next_cursor: Option<String>) -> Pagination {
+    pub fn pagination(
+        &self,
+        request: PageRequest,
+        by_cursor: bool,
+        count: usize,
+        total: Total,
+        next_cursor: Option<String>,
+    ) -> Pagination {
         let total_pages = total.pages(request.per_page);
         let page = u64::from(request.page);
         let (next, prev) = if by_cursor {
@@ -93,7 +100,8 @@ impl ListLinks {
 }
 
 /// Left bare in links: unreserved characters (RFC 3986 section 2.3) and the brackets of `property[key]`.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'[').remove(b']');
+const QUERY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'[').remove(b']');
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
@@ -111,7 +119,13 @@ mod tests {
     #[test]
     fn links_are_as_the_reference_shows() {
         let request = PageRequest { page: 2, per_page: 20 };
-        let made = links(&[("page", "2"), ("per_page", "20")]).pagination(request, false, 20, Total::exactly(150), Some("c".into()));
+        let made = links(&[("page", "2"), ("per_page", "20")]).pagination(
+            request,
+            false,
+            20,
+            Total::exactly(150),
+            Some("c".into()),
+        );
         assert_eq!(made.links.next.as_deref(), Some("/media?page=3"));
         assert_eq!(made.links.prev.as_deref(), Some("/media?page=1"));
         assert_eq!((made.total, made.count, made.current_page, made.total_pages), (150, 20, Some(2), 8));
@@ -120,14 +134,16 @@ mod tests {
     #[test]
     fn other_members_are_kept_and_ends_are_null() {
         let sent = links(&[("tag", "a b&c"), ("per_page", "5"), ("property[k]", "ü")]);
-        let first = sent.pagination(PageRequest { page: 1, per_page: 5 }, false, 5, Total::exactly(6), Some("c".into()));
+        let first =
+            sent.pagination(PageRequest { page: 1, per_page: 5 }, false, 5, Total::exactly(6), Some("c".into()));
         assert_eq!(first.links.next.as_deref(), Some("/media?page=2&tag=a%20b%26c&per_page=5&property[k]=%C3%BC"));
         assert_eq!(first.links.prev, None);
         let last = sent.pagination(PageRequest { page: 2, per_page: 5 }, false, 1, Total::exactly(6), None);
         assert_eq!(last.links.next, None);
         let beyond = sent.pagination(PageRequest { page: 9, per_page: 5 }, false, 0, Total::exactly(6), None);
         assert!(beyond.links.prev.unwrap().starts_with("/media?page=2&"));
-        let walked = sent.pagination(PageRequest { page: 1, per_page: 5 }, true, 5, Total::exactly(6), Some("c".into()));
+        let walked =
+            sent.pagination(PageRequest { page: 1, per_page: 5 }, true, 5, Total::exactly(6), Some("c".into()));
         assert!(walked.links.next.unwrap().starts_with("/media?cursor=c&") && walked.current_page.is_none());
     }
 }

@@ -56,8 +56,17 @@ pub async fn run(settings: &Settings, command: AdminCommand) -> Result<(), Admin
 async fn change(vault: &Vault, command: AdminCommand, login: &str, secret: &Secret) -> Result<String, AdminFailure> {
     let changed = match command {
         AdminCommand::Create(CreateAdmin { username, .. }) => {
-            let account = NewAccount { email: login.to_owned(), password: secret.expose().to_owned(), username, display_name: None };
-            vault.app.create_admin(account).await.map(|user| format!("administrator {} was made: {}", user.email, user.id))
+            let account = NewAccount {
+                email: login.to_owned(),
+                password: secret.expose().to_owned(),
+                username,
+                display_name: None,
+            };
+            vault
+                .app
+                .create_admin(account)
+                .await
+                .map(|user| format!("administrator {} was made: {}", user.email, user.id))
         }
         AdminCommand::ResetPassword(_) => {
             let reset = vault.app.reset_password(login, secret.expose()).await;
@@ -71,6 +80,7 @@ async fn change(vault: &Vault, command: AdminCommand, login: &str, secret: &Secr
 }
 
 fn sentence(refused: &mv_core::Error) -> String {
-    let fields: Vec<String> = refused.details.iter().map(|detail| format!("{}: {}", detail.field, detail.message)).collect();
+    let fields: Vec<String> =
+        refused.details.iter().map(|detail| format!("{}: {}", detail.field, detail.message)).collect();
     if fields.is_empty() { refused.message.to_string() } else { fields.join("; ") }
 }

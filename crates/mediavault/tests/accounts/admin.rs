@@ -9,7 +9,10 @@ fn named() -> Options {
 
 on_both!(the_settings_make_the_first_administrator_once, named(), |server| async move {
     let nobody = server.anonymous();
-    let tokens = nobody.post("/auth/login", json!({ "username": "root@example.com", "password": "a long enough one" })).await.expect(200);
+    let tokens = nobody
+        .post("/auth/login", json!({ "username": "root@example.com", "password": "a long enough one" }))
+        .await
+        .expect(200);
     let root = nobody.with_token(text(&tokens, "token"));
     let me = root.get("/users/me").await.expect(200);
     assert_eq!((text(&me, "role"), text(&me, "email")), ("admin", "Root@example.com"));
@@ -26,8 +29,12 @@ on_both!(the_settings_make_the_first_administrator_once, named(), |server| async
 on_both!(registering_never_makes_one, |server| async move {
     let ann = server.user("ann").await;
     assert_eq!(ann.get("/users/me").await.expect(200)["role"], "user", "not even the first");
-    let account = NewAccount { email: "root@example.com".into(), password: "a long enough one".into(), ..NewAccount::default() };
+    let account =
+        NewAccount { email: "root@example.com".into(), password: "a long enough one".into(), ..NewAccount::default() };
     assert!(server.app().ensure_admin(account).await.unwrap());
-    let tokens = ann.post("/auth/login", json!({ "username": "root@example.com", "password": "a long enough one" })).await.expect(200);
+    let tokens = ann
+        .post("/auth/login", json!({ "username": "root@example.com", "password": "a long enough one" }))
+        .await
+        .expect(200);
     assert_eq!(whoami(&ann, text(&tokens, "token")).await.expect(200)["role"], "admin");
 });

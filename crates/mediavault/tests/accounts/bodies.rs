@@ -61,7 +61,9 @@ on_both!(what_is_no_json_object_is_refused, |server| async move {
     answer.error(400, "validation_error");
     assert!(answer.body.len() < 200_000, "the answer to 20 000 unknown members has {} bytes", answer.body.len());
     assert_eq!((state(&server).await, ann.get("/users/me").await.expect(200)), before);
-    let spaced = send(&ann, Method::PATCH, "/users/me", JSON, " \t\r\n{ \"display_name\" : \"\\ud83d\\udd12 \\u0041\" }\n ").await;
+    let spaced =
+        send(&ann, Method::PATCH, "/users/me", JSON, " \t\r\n{ \"display_name\" : \"\\ud83d\\udd12 \\u0041\" }\n ")
+            .await;
     assert_eq!(spaced.expect(200)["display_name"], "🔒 A");
 });
 
@@ -85,7 +87,11 @@ on_both!(large_bodies_are_told_so, |server| async move {
         let declared = send(&ann, method.clone(), path, JSON, filled(mib + 1)).await;
         assert_eq!(declared.status, 413, "{what}, declared");
         declared.error_on(413, "payload_too_large", &[]);
-        let pieces = filled(3 * mib).into_bytes().chunks(65_536).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect::<Vec<_>>();
+        let pieces = filled(3 * mib)
+            .into_bytes()
+            .chunks(65_536)
+            .map(|piece| Ok::<_, std::io::Error>(piece.to_vec()))
+            .collect::<Vec<_>>();
         let chunked = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
         let chunked = send(&ann, method, path, JSON, chunked).await;
         assert_eq!(chunked.status, 413, "{what}, in chunks");
@@ -99,24 +105,47 @@ on_both!(other_content_types_are_refused, |server| async move {
     let body = json!({ "email": "a@example.com", "password": PASSWORD }).to_string();
     let before = state(&server).await;
     for kind in [
-        "", "text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/merge-patch+json",
-        "application/vnd.api+json", "application/jsonp", "application/json, text/plain", "application/xml", "text/plain; application/json", "json",
+        "",
+        "text/plain",
+        "text/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/merge-patch+json",
+        "application/vnd.api+json",
+        "application/jsonp",
+        "application/json, text/plain",
+        "application/xml",
+        "text/plain; application/json",
+        "json",
     ] {
         let answer = send(&nobody, Method::POST, "/auth/register", kind, body.clone()).await;
         assert_eq!(answer.status, 415, "{kind:?}");
         answer.error_on(415, "unsupported_media_type", &[]);
     }
-    nobody.send(nobody.request(Method::POST, "/auth/register").body(body.clone())).await.error_on(415, "unsupported_media_type", &[]);
-    let form = send(&nobody, Method::POST, "/auth/login", "application/x-www-form-urlencoded", "username=a&password=b").await;
+    nobody.send(nobody.request(Method::POST, "/auth/register").body(body.clone())).await.error_on(
+        415,
+        "unsupported_media_type",
+        &[],
+    );
+    let form =
+        send(&nobody, Method::POST, "/auth/login", "application/x-www-form-urlencoded", "username=a&password=b").await;
     form.error_on(415, "unsupported_media_type", &[]);
-    send(&nobody, Method::POST, "/auth/refresh", "text/plain", r#"{"refresh_token":"x"}"#).await.error_on(415, "unsupported_media_type", &[]);
+    send(&nobody, Method::POST, "/auth/refresh", "text/plain", r#"{"refresh_token":"x"}"#).await.error_on(
+        415,
+        "unsupported_media_type",
+        &[],
+    );
     for coding in ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"] {
-        let request = nobody.request(Method::POST, "/auth/register").header("content-type", JSON).header("content-encoding", coding);
+        let request = nobody
+            .request(Method::POST, "/auth/register")
+            .header("content-type", JSON)
+            .header("content-encoding", coding);
         let answer = nobody.send(request.body(body.clone())).await;
         assert_eq!(answer.status, 415, "{coding}");
         answer.error_on(415, "unsupported_media_type", &[]);
     }
     assert_eq!(state(&server).await, before);
-    let plain = nobody.request(Method::POST, "/auth/register").header("content-type", "application/json ; charset=\"utf-8\"");
+    let plain =
+        nobody.request(Method::POST, "/auth/register").header("content-type", "application/json ; charset=\"utf-8\"");
     nobody.send(plain.header("content-encoding", "identity").body(body)).await.expect(201);
 });

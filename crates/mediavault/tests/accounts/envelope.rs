@@ -11,8 +11,21 @@ on_both!(unknown_routes_and_methods_are_told_in_the_envelope, |server| async mov
     let ann = server.user("ann").await;
     let nobody = server.anonymous();
     for path in [
-        "/nothing", "/", "", "/users", "/users/me/", "/users/me/x", "/users//me", "/Users/me", "/auth/login/", "/auth", "/openapi.json/", "/users/me%00",
-        "/users/me%2f", "/users;x/me", "/ü",
+        "/nothing",
+        "/",
+        "",
+        "/users",
+        "/users/me/",
+        "/users/me/x",
+        "/users//me",
+        "/useRs/me",
+        "/auth/login/",
+        "/auth",
+        "/openapi.json/",
+        "/users/me%00",
+        "/users/me%2f",
+        "/users;x/me",
+        "/ü",
     ] {
         for url in bases(&server, path) {
             for (who, actor) in [("nobody", &nobody), ("ann", &ann)] {
@@ -22,7 +35,23 @@ on_both!(unknown_routes_and_methods_are_told_in_the_envelope, |server| async mov
             }
         }
     }
-    for path in ["/api", "/api/", "/api/v2", "/api/v2/users/me", "/api/v2/auth/login", "/v2/users/me", "/api/v1x/users/me", "/api/docs/", "/docs", "/favicon.ico", "/health", "/health/", "/health/live/", "/API/V1/server", "/.git/config"] {
+    for path in [
+        "/api",
+        "/api/",
+        "/api/v2",
+        "/api/v2/users/me",
+        "/api/v2/auth/login",
+        "/v2/users/me",
+        "/api/v1x/users/me",
+        "/api/docs/",
+        "/docs",
+        "/favicon.ico",
+        "/health",
+        "/health/",
+        "/health/live/",
+        "/API/V1/server",
+        "/.git/config",
+    ] {
         let answer = nobody.get(&format!("{}{path}", server.origin())).await;
         assert_eq!(answer.status, 404, "{path}");
         answer.error_on(404, "not_found", &[]);
@@ -54,12 +83,17 @@ on_both!(unknown_routes_and_methods_are_told_in_the_envelope, |server| async mov
                 answer.error_on(405, "method_not_allowed", &[]);
             }
             if !allowed.contains("POST") {
-                let overridden = ann.request(Method::POST, &url).header("x-http-method-override", "PATCH").header("x-method-override", "GET");
+                let overridden = ann
+                    .request(Method::POST, &url)
+                    .header("x-http-method-override", "PATCH")
+                    .header("x-method-override", "GET");
                 assert_eq!(ann.send(overridden).await.status, 405, "{url}: nobody overrides a method");
             }
         }
     }
-    for (path, allowed) in [("/health/live", "GET,HEAD"), ("/metrics", "GET,HEAD"), ("/api/docs", "GET,HEAD"), ("/", "GET,HEAD")] {
+    for (path, allowed) in
+        [("/health/live", "GET,HEAD"), ("/metrics", "GET,HEAD"), ("/api/docs", "GET,HEAD"), ("/", "GET,HEAD")]
+    {
         let answer = nobody.delete(&format!("{}{path}", server.origin())).await;
         answer.error_on(405, "method_not_allowed", &[]);
         assert_eq!(sorted(answer.header("allow")), allowed, "{path}");
@@ -77,16 +111,21 @@ fn sorted(allow: &str) -> String {
 on_both!(options_and_head_tell_without_a_body, |server| async move {
     let ann = server.user("ann").await;
     let nobody = server.anonymous();
-    for (path, allowed) in [("/users/me", "GET,HEAD,PATCH"), ("/auth/login", "POST"), ("/server", "GET,HEAD"), ("/media", "GET,HEAD")] {
+    for (path, allowed) in
+        [("/users/me", "GET,HEAD,PATCH"), ("/auth/login", "POST"), ("/server", "GET,HEAD"), ("/media", "GET,HEAD")]
+    {
         for url in bases(&server, path) {
-            let answer = nobody.send(nobody.request(Method::OPTIONS, &url).header("origin", "https://evil.example")).await;
+            let answer =
+                nobody.send(nobody.request(Method::OPTIONS, &url).header("origin", "https://evil.example")).await;
             assert_eq!((answer.status, answer.body.len()), (204, 0), "{url}");
             assert_eq!(sorted(answer.header("allow")), allowed, "{url}");
             assert_eq!(answer.header("access-control-allow-origin"), "", "{url}");
         }
     }
     nobody.send(nobody.request(Method::OPTIONS, "/nothing")).await.error_on(404, "not_found", &[]);
-    for (actor, path, status) in [(&ann, "/users/me", 200), (&nobody, "/users/me", 401), (&nobody, "/server", 200), (&nobody, "/nothing", 404)] {
+    for (actor, path, status) in
+        [(&ann, "/users/me", 200), (&nobody, "/users/me", 401), (&nobody, "/server", 200), (&nobody, "/nothing", 404)]
+    {
         let head = actor.send(actor.request(Method::HEAD, path)).await;
         assert_eq!((head.status, head.body.len()), (status, 0), "HEAD {path}");
         let get = actor.get(path).await;
@@ -140,7 +179,8 @@ on_both!(every_answer_has_the_headers_for_safety, |server| async move {
     let item = ann.upload("a.jpg", &mv_testkit::files::jpeg(1, 2000)).await;
     let content = format!("/media/{}/content", text(&item, "id"));
     let at = |path: &str| format!("{}{path}", server.origin());
-    let big = ann.request(Method::PATCH, "/users/me").header("content-type", "application/json").body("x".repeat(1_100_000));
+    let big =
+        ann.request(Method::PATCH, "/users/me").header("content-type", "application/json").body("x".repeat(1_100_000));
     let etag = ann.get(&content).await.header("etag").to_owned();
     let with = |name: &str, value: &str| ann.send(ann.request(Method::GET, &content).header(name, value.to_owned()));
     let answers = [
@@ -152,7 +192,11 @@ on_both!(every_answer_has_the_headers_for_safety, |server| async move {
         ("unknown", 404, nobody.get("/nothing").await),
         ("outside the base", 404, nobody.get(&at("/nothing")).await),
         ("wrong method", 405, ann.delete("/users/me").await),
-        ("conflict", 409, nobody.post("/auth/register", json!({ "email": "ann@example.com", "password": PASSWORD })).await),
+        (
+            "conflict",
+            409,
+            nobody.post("/auth/register", json!({ "email": "ann@example.com", "password": PASSWORD })).await,
+        ),
         ("too large", 413, ann.send(big).await),
         ("wrong type", 415, ann.send(ann.request(Method::PATCH, "/users/me").body("x")).await),
         ("content", 200, ann.get(&content).await),
@@ -172,7 +216,10 @@ on_both!(every_answer_has_the_headers_for_safety, |server| async move {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{what}");
         let policy = answer.header("content-security-policy");
-        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{what}: {policy:?}");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{what}: {policy:?}"
+        );
         assert!(!policy.contains("unsafe-eval") && !policy.contains("http"), "{what}: {policy:?}");
         let caching = answer.header("cache-control");
         let expected: &[&str] = match what {
@@ -180,7 +227,10 @@ on_both!(every_answer_has_the_headers_for_safety, |server| async move {
             "content" | "not modified" | "a part" => &["private"],
             _ => &["no-store"],
         };
-        assert!(expected.iter().all(|word| caching.contains(word)) && !caching.contains("public"), "{what}: {caching:?}");
+        assert!(
+            expected.iter().all(|word| caching.contains(word)) && !caching.contains("public"),
+            "{what}: {caching:?}"
+        );
         assert!(!answer.header("x-request-id").is_empty(), "{what}");
         for name in ["server", "x-powered-by", "access-control-allow-origin", "set-cookie"] {
             assert_eq!(answer.header(name), "", "{what}: {name}");

@@ -15,7 +15,8 @@ struct Forge {
 impl Forge {
     fn new(server: &Server, token: &str) -> Self {
         let hex = std::fs::read_to_string(server.data_dir().join("keys/jwt.key")).unwrap();
-        let key: Vec<u8> = (0..32).map(|place| u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).unwrap()).collect();
+        let key: Vec<u8> =
+            (0..32).map(|place| u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).unwrap()).collect();
         let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
         Self { key: EncodingKey::from_secret(&key), claims: serde_json::from_slice(&claims).unwrap() }
     }
@@ -81,8 +82,14 @@ on_both!(forged_and_odd_access_tokens_are_refused, |server| async move {
         ("no tag", format!("{header}.{claims}.")),
         ("two parts", format!("{header}.{claims}")),
         ("half a tag", format!("{header}.{claims}.{}", &tag[..20])),
-        ("a tag of another token", format!("{header}.{claims}.{}", bob.token.as_ref().unwrap().rsplit('.').next().unwrap())),
-        ("claims of another token", format!("{header}.{}.{tag}", bob.token.as_ref().unwrap().split('.').nth(1).unwrap())),
+        (
+            "a tag of another token",
+            format!("{header}.{claims}.{}", bob.token.as_ref().unwrap().rsplit('.').next().unwrap()),
+        ),
+        (
+            "claims of another token",
+            format!("{header}.{}.{tag}", bob.token.as_ref().unwrap().split('.').nth(1).unwrap()),
+        ),
         ("unused bits of the tag", format!("{header}.{claims}.{unused_bits}")),
         ("padded tag", format!("{good}=")),
         ("four parts", format!("{good}.{tag}")),
@@ -150,7 +157,10 @@ on_both!(the_header_that_carries_it, |server| async move {
         ("nothing", vec![]),
         ("another header", vec![("x-api-key", good.clone())]),
         ("a cookie", vec![("cookie", format!("token={good}; access_token={good}"))]),
-        ("a proxy's header", vec![("proxy-authorization", format!("Bearer {good}")), ("x-forwarded-user", "ann".to_owned())]),
+        (
+            "a proxy's header",
+            vec![("proxy-authorization", format!("Bearer {good}")), ("x-forwarded-user", "ann".to_owned())],
+        ),
     ] {
         let answer = get(&fields).await;
         answer.error_on(401, "unauthorized", &[]);

@@ -36,7 +36,10 @@ on_both!(by_email_and_by_username_whatever_the_case, |server| async move {
         assert_eq!(answer.status, 200, "{name}");
         let tokens = answer.expect(200);
         assert_eq!(whoami(&nobody, text(&tokens, "token")).await.expect(200)["id"], id, "{name}");
-        assert!(seen.insert(text(&tokens, "token").to_owned()) && seen.insert(text(&tokens, "refresh_token").to_owned()), "each login is a session");
+        assert!(
+            seen.insert(text(&tokens, "token").to_owned()) && seen.insert(text(&tokens, "refresh_token").to_owned()),
+            "each login is a session"
+        );
     }
 });
 
@@ -46,7 +49,8 @@ on_both!(every_refusal_is_the_same, |server| async move {
     let nobody = server.anonymous();
     let gone = json!({ "email": "gone@example.com", "password": PASSWORD, "username": "gone" });
     nobody.post("/auth/register", gone).await.expect(201);
-    let disable = server.store().write(|tx| tx.changed(sql("UPDATE users SET disabled = $1 WHERE username = 'gone'").bind(true)));
+    let disable =
+        server.store().write(|tx| tx.changed(sql("UPDATE users SET disabled = $1 WHERE username = 'gone'").bind(true)));
     assert_eq!(disable.await.map_err(|error: mv_store::Error| error).unwrap(), 1);
     let hashes = state(&server).await["users"].clone();
     let hash = hashes[0][5].as_str().unwrap().to_owned();
@@ -101,12 +105,17 @@ on_both!(bad_shapes_are_named, |server| async move {
         named.sort();
         assert_eq!(named, fields, "{what}");
     }
-    nobody.post("/auth/login?mode=nonsense", json!({ "username": "a", "password": "b" })).await.error_on(400, "validation_error", &["mode"]);
+    nobody.post("/auth/login?mode=nonsense", json!({ "username": "a", "password": "b" })).await.error_on(
+        400,
+        "validation_error",
+        &["mode"],
+    );
 });
 
 on_both!(a_crowd_waits_or_is_told_to_come_back, |server| async move {
     let ann = server.user("ann").await;
-    let tries = (0..64).map(|_| ann.post("/auth/login", json!({ "username": "ann@example.com", "password": PASSWORD })));
+    let tries =
+        (0..64).map(|_| ann.post("/auth/login", json!({ "username": "ann@example.com", "password": PASSWORD })));
     let answers = futures_util::future::join_all(tries).await;
     let busy: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 503).collect();
     let good = answers.iter().filter(|answer| answer.status == 200).count();

@@ -1,6 +1,6 @@
 //! Accounts, sessions, the envelope and the edge through HTTP on both databases.
 //! Promise: whatever a client sends, it gets one well-formed answer below 500, and what is refused changes nothing.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at once when anything is not as it must be")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at once when anything is not as it must be")]
 
 use std::time::Duration;
 

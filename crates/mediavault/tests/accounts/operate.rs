@@ -47,10 +47,35 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
     names.sort();
     // The canonical names of the SDKs; those of parts that this version does not have are missing.
     let expected = [
-        "auth.login", "auth.logout", "auth.refresh", "auth.register", "collections.addMedia", "collections.archive", "collections.archiveHead", "collections.create", "collections.delete",
-        "collections.get", "collections.list", "collections.media", "collections.moveMedia", "collections.removeMedia",
-        "collections.setOrder", "collections.update", "me.get", "me.update", "media.check", "media.content", "media.contentHead",
-        "media.delete", "media.emptyTrash", "media.get", "media.list", "media.restore", "media.update", "media.upload", "media.urls",
+        "auth.login",
+        "auth.logout",
+        "auth.refresh",
+        "auth.register",
+        "collections.addMedia",
+        "collections.archive",
+        "collections.archiveHead",
+        "collections.create",
+        "collections.delete",
+        "collections.get",
+        "collections.list",
+        "collections.media",
+        "collections.moveMedia",
+        "collections.removeMedia",
+        "collections.setOrder",
+        "collections.update",
+        "me.get",
+        "me.update",
+        "media.check",
+        "media.content",
+        "media.contentHead",
+        "media.delete",
+        "media.emptyTrash",
+        "media.get",
+        "media.list",
+        "media.restore",
+        "media.update",
+        "media.upload",
+        "media.urls",
         "server.get",
     ];
     assert_eq!(names, expected);
@@ -62,7 +87,11 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
         ("/users/me", "patch", false),
     ] {
         let security = &description["paths"][path][method]["security"];
-        assert_eq!(security.as_array().is_some_and(|ways| ways.iter().all(|way| way == &json!({}))), open, "{method} {path}: {security}");
+        assert_eq!(
+            security.as_array().is_some_and(|ways| ways.iter().all(|way| way == &json!({}))),
+            open,
+            "{method} {path}: {security}"
+        );
     }
 });
 
@@ -93,7 +122,11 @@ on_both!(health_follows_the_backends, |server| async move {
     let ready = nobody.get(&at(&server, "/health/ready")).await;
     let live = nobody.get(&at(&server, "/health/live")).await;
     std::fs::rename(&away, &blobs).unwrap();
-    assert_eq!((ready.status, ready.json()), (503, json!({ "status": "unavailable" })), "nothing is told of what is away");
+    assert_eq!(
+        (ready.status, ready.json()),
+        (503, json!({ "status": "unavailable" })),
+        "nothing is told of what is away"
+    );
     assert_eq!((live.status, live.json()), (200, ok.clone()), "the process runs");
     assert_eq!(nobody.get(&at(&server, "/health/ready")).await.status, 200, "and it comes back by itself");
 });
@@ -106,7 +139,10 @@ on_both!(metrics_for_this_machine, |server| async move {
     let answer = server.anonymous().get(&at(&server, "/metrics")).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "text/plain; version=0.0.4; charset=utf-8"));
     let metrics = String::from_utf8(answer.body.to_vec()).unwrap();
-    assert!(metrics.contains("http_requests_total{") && metrics.contains("http_request_duration_seconds_bucket{"), "{metrics}");
+    assert!(
+        metrics.contains("http_requests_total{") && metrics.contains("http_request_duration_seconds_bucket{"),
+        "{metrics}"
+    );
     assert!(metrics.contains("route=\"/api/v1/media/{id}\""), "routes by their pattern: {metrics}");
     for secret in ["ann@example.com", "user_", "media_01", "WEIRD", PASSWORD, ann.token.as_ref().unwrap()] {
         assert!(!metrics.contains(secret), "the metrics tell {secret}");
@@ -119,13 +155,16 @@ on_both!(metrics_with_a_token_only, Options::with("metrics.token", "a-secret-for
     let url = at(&server, "/metrics");
     assert_eq!(nobody.with_token("a-secret-for-scrapers").get(&url).await.status, 200);
     nobody.get(&url).await.error_on(403, "forbidden", &[]);
-    for wrong in ["a-secret-for-scraper", "a-secret-for-scraperS", "a-secret-for-scrapers1", "x", ann.token.as_ref().unwrap()] {
+    for wrong in
+        ["a-secret-for-scraper", "a-secret-for-scraperS", "a-secret-for-scrapers1", "x", ann.token.as_ref().unwrap()]
+    {
         nobody.with_token(wrong).get(&url).await.error_on(403, "forbidden", &[]);
     }
     for query in ["?token=a-secret-for-scrapers", "?access_token=a-secret-for-scrapers"] {
         assert_eq!(nobody.get(&format!("{url}{query}")).await.status, 403, "{query}");
     }
-    let twice = nobody.request(Method::GET, &url).bearer_auth("a-secret-for-scrapers").header("authorization", "Bearer x");
+    let twice =
+        nobody.request(Method::GET, &url).bearer_auth("a-secret-for-scrapers").header("authorization", "Bearer x");
     assert_eq!(nobody.send(twice).await.status, 401);
     refused("the metrics token opens nothing else", &whoami(&nobody, "a-secret-for-scrapers").await);
 });

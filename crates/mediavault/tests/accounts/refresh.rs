@@ -120,7 +120,11 @@ on_both!(an_access_token_renews_once_in_the_same_rotation, |server| async move {
     let ann = server.user("ann").await;
     let first = held(&ann);
     let data = renew(&ann, &first.0).await.expect(200);
-    assert_eq!((&data["refresh_token"], &data["refresh_expires_in"]), (&Value::Null, &Value::Null), "no refresh token out of nothing");
+    assert_eq!(
+        (&data["refresh_token"], &data["refresh_expires_in"]),
+        (&Value::Null, &Value::Null),
+        "no refresh token out of nothing"
+    );
     let second = text(&data, "token").to_owned();
     assert_ne!(second, first.0);
     assert_eq!(text(&renew(&ann, &first.0).await.expect(200), "token"), second, "within 10 s the same one");
@@ -158,7 +162,10 @@ on_both!(tokens_and_sessions_end_in_time, |server| async move {
     clock.advance(Duration::from_secs(22 * 3600 + 1800));
     let data = refresh(&ann, &latest.1).await.expect(200);
     let (expires_in, session) = (data["expires_in"].as_u64().unwrap(), data["refresh_expires_in"].as_u64().unwrap());
-    assert!((1500..=1800).contains(&expires_in) && (1500..=1800).contains(&session), "{expires_in} s, {session} s: never past the session");
+    assert!(
+        (1500..=1800).contains(&expires_in) && (1500..=1800).contains(&session),
+        "{expires_in} s, {session} s: never past the session"
+    );
     latest = pair(&data);
     over_is_not(&ann, &latest).await;
     clock.advance(Duration::from_secs(1801));
@@ -274,5 +281,9 @@ on_both!(forged_refresh_tokens_do_nothing, |server| async move {
     assert_eq!(state(&server).await, before);
     over_is_not(&ann, &pair(&refresh(&ann, &token).await.expect(200))).await;
     let answer = server.anonymous().post_empty("/auth/refresh").await;
-    assert_eq!((answer.status, answer.header("www-authenticate")), (401, r#"Bearer realm="mediavault""#), "nothing was sent");
+    assert_eq!(
+        (answer.status, answer.header("www-authenticate")),
+        (401, r#"Bearer realm="mediavault""#),
+        "nothing was sent"
+    );
 });

@@ -9,9 +9,14 @@ pub(crate) async fn say(server: &Server, bytes: &[u8]) -> String {
     let socket = TcpStream::connect(server.address()).await.unwrap();
     let (mut from, mut to) = socket.into_split();
     let mut said = Vec::new();
-    let (_may_be_cut, read) = tokio::join!(to.write_all(bytes), tokio::time::timeout(Duration::from_secs(8), from.read_to_end(&mut said)));
+    let (_may_be_cut, read) =
+        tokio::join!(to.write_all(bytes), tokio::time::timeout(Duration::from_secs(8), from.read_to_end(&mut said)));
     let text = String::from_utf8_lossy(&said).into_owned();
-    assert!(read.is_ok(), "the server keeps the connection open after {:?}: {text}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
+    assert!(
+        read.is_ok(),
+        "the server keeps the connection open after {:?}: {text}",
+        String::from_utf8_lossy(&bytes[..bytes.len().min(200)])
+    );
     text
 }
 
@@ -51,7 +56,10 @@ on_both!(what_can_be_read_in_two_ways_is_refused_once, |server| async move {
         ("a negative chunk", format!("{post}Transfer-Encoding: chunked\r\n\r\n-1\r\n{login}")),
         ("a chunk of no size", format!("{post}Transfer-Encoding: chunked\r\n\r\n\r\n{login}")),
         ("a chunk longer than told", format!("{post}Transfer-Encoding: chunked\r\n\r\n5\r\n{login}\r\n0\r\n\r\n")),
-        ("a long chunk extension", format!("{post}Transfer-Encoding: chunked\r\n\r\n5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(1 << 20))),
+        (
+            "a long chunk extension",
+            format!("{post}Transfer-Encoding: chunked\r\n\r\n5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(1 << 20)),
+        ),
         ("no Host", format!("{}\r\n{login}", post.replace("Host: a\r\n", &format!("Content-Length: {length}\r\n")))),
         ("Host twice", format!("{post}Host: b\r\nContent-Length: {length}\r\n\r\n{login}")),
         ("an evil Host", format!("{}Content-Length: {length}\r\n\r\n{login}", post.replace("Host: a", "Host: a/b"))),
@@ -70,9 +78,24 @@ on_both!(what_can_be_read_in_two_ways_is_refused_once, |server| async move {
 
 on_both!(large_heads_are_refused, |server| async move {
     for (what, head, status) in [
-        ("a megabyte in a field", format!("GET /api/v1/server HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)), "431"),
-        ("a megabyte of etags", format!("GET /api/v1/users/me HTTP/1.1\r\nHost: a\r\nIf-Match: {}\r\n\r\n", "\"e\",".repeat(1 << 18)), "431"),
-        ("a megabyte of token", format!("GET /api/v1/users/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n", "x".repeat(1 << 20)), "431"),
+        (
+            "a megabyte in a field",
+            format!("GET /api/v1/server HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)),
+            "431",
+        ),
+        (
+            "a megabyte of etags",
+            format!("GET /api/v1/users/me HTTP/1.1\r\nHost: a\r\nIf-Match: {}\r\n\r\n", "\"e\",".repeat(1 << 18)),
+            "431",
+        ),
+        (
+            "a megabyte of token",
+            format!(
+                "GET /api/v1/users/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n",
+                "x".repeat(1 << 20)
+            ),
+            "431",
+        ),
         ("1000 fields", format!("GET /api/v1/server HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(1000)), "431"),
         ("a target of 64 KiB", format!("GET /api/v1/{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(65_536)), "414|431"),
         ("a method of 64 KiB", format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", "X".repeat(65_536)), "400|431"),
@@ -82,7 +105,8 @@ on_both!(large_heads_are_refused, |server| async move {
         assert!(status.split('|').any(|good| good == only), "{what}: {only}");
     }
     let target = format!("/api/v1/server?{}", "x".repeat(7000));
-    let answers = say(&server, format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).await;
+    let answers =
+        say(&server, format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).await;
     assert_eq!(statuses(&answers), ["400"], "a long target that fits is told what is wrong: {answers}");
     assert!(answers.contains("validation_error"), "{answers}");
 });
@@ -115,8 +139,17 @@ on_both!(good_requests_of_odd_form_pass, |server| async move {
         ("an empty line before it", format!("\r\n{CANARY}"), vec!["200"]),
         ("an absolute target", CANARY.replace("/health", "http://a/health"), vec!["200"]),
         ("everything", "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned(), vec!["404"]),
-        ("a tunnel", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\nConnection: close\r\n\r\n".to_owned(), vec!["404"]),
-        ("an upgrade", CANARY.replace("Connection: close", "Connection: upgrade, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk"), vec!["200"]),
+        (
+            "a tunnel",
+            "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\nConnection: close\r\n\r\n".to_owned(),
+            vec!["404"],
+        ),
+        (
+            "an upgrade",
+            CANARY
+                .replace("Connection: close", "Connection: upgrade, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk"),
+            vec!["200"],
+        ),
         ("dots in the target", CANARY.replace("/health/live", "/api/v1/../../health/live"), vec!["404"]),
         (
             "a body in odd chunks with a trailer",

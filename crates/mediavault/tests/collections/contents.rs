@@ -27,7 +27,11 @@ on_both!(adds_all_or_nothing, |server| async move {
         ("a foreign one", json!({ "media_ids": [ids[1], foreign, ids[2]] }), vec!["media_ids[1]"]),
         ("one that is not there", json!({ "media_ids": [random_item(1), ids[1], ids[2]] }), vec!["media_ids[0]"]),
         ("one in the trash", json!({ "media_ids": [ids[1], ids[2], ids[4]] }), vec!["media_ids[2]"]),
-        ("a foreign one twice", json!({ "media_ids": [foreign, ids[1], foreign] }), vec!["media_ids[0]", "media_ids[2]"]),
+        (
+            "a foreign one twice",
+            json!({ "media_ids": [foreign, ids[1], foreign] }),
+            vec!["media_ids[0]", "media_ids[2]"],
+        ),
         ("a single one that is no id", json!({ "media_id": "x" }), vec!["media_id"]),
         ("a single foreign one", json!({ "media_id": foreign }), vec!["media_id"]),
         ("an unknown member", json!({ "media_ids": [ids[1]], "position": 1 }), vec!["position"]),
@@ -53,16 +57,36 @@ on_both!(adds_each_once_at_the_end, |server| async move {
     assert_eq!(add(doubled).await, json!({ "added": 2, "already_present": 1 }), "doubles count once");
     assert_eq!(contents(&alice, &id).await, [&ids[3], &ids[1], &ids[0]].map(Clone::clone));
     let tag = version(&alice, &id).await;
-    assert_eq!(add(json!({ "media_ids": [ids[0], ids[3]] })).await, json!({ "added": 0, "already_present": 2 }), "all there");
+    assert_eq!(
+        add(json!({ "media_ids": [ids[0], ids[3]] })).await,
+        json!({ "added": 0, "already_present": 2 }),
+        "all there"
+    );
     assert_eq!(version(&alice, &id).await, tag, "nothing new is no new version");
-    assert_eq!(add(json!({ "media_ids": [ids[4], ids[0], ids[2]] })).await, json!({ "added": 2, "already_present": 1 }));
+    assert_eq!(
+        add(json!({ "media_ids": [ids[4], ids[0], ids[2]] })).await,
+        json!({ "added": 2, "already_present": 1 })
+    );
     let want = [&ids[3], &ids[1], &ids[0], &ids[4], &ids[2]].map(Clone::clone);
     assert_eq!(contents(&alice, &id).await, want, "what is there keeps its place");
     assert_eq!(shown(&alice, &id).await["media_count"], json!(5));
     let kinds = server.events_of(&id).await;
-    assert_eq!(kinds, ["collection.created", "collection.media_added", "collection.media_added", "collection.media_added"]);
-    let told: Vec<Value> = server.events().await.into_iter().filter(|(kind, ..)| kind == "collection.media_added").map(|(.., data)| data).collect();
-    assert_eq!(told[2], json!({ "id": id, "type": "collection", "user_id": alice.id, "media_ids": [ids[4], ids[2]] }), "only new ones");
+    assert_eq!(
+        kinds,
+        ["collection.created", "collection.media_added", "collection.media_added", "collection.media_added"]
+    );
+    let told: Vec<Value> = server
+        .events()
+        .await
+        .into_iter()
+        .filter(|(kind, ..)| kind == "collection.media_added")
+        .map(|(.., data)| data)
+        .collect();
+    assert_eq!(
+        told[2],
+        json!({ "id": id, "type": "collection", "user_id": alice.id, "media_ids": [ids[4], ids[2]] }),
+        "only new ones"
+    );
 });
 
 on_both!(takes_out, |server| async move {
@@ -80,16 +104,28 @@ on_both!(takes_out, |server| async move {
     alice.delete(&format!("{path}/{}", ids[1])).await.error_on(404, "not_found", &[]);
     alice.delete(&format!("{path}/{}", random_item(1))).await.error_on(404, "not_found", &[]);
     alice.delete(&format!("{path}/x")).await.error_on(400, "validation_error", &["media_id"]);
-    alice.delete(&format!("/collections/{}/media/{}", random_collection(), ids[0])).await.error_on(404, "not_found", &[]);
+    alice.delete(&format!("/collections/{}/media/{}", random_collection(), ids[0])).await.error_on(
+        404,
+        "not_found",
+        &[],
+    );
     assert_eq!((version(&alice, &id).await, server.events().await.len()), before);
     let told = server.events().await.pop().unwrap();
     assert_eq!((told.0.as_str(), &told.2["media_ids"]), ("collection.media_removed", &json!([ids[1]])));
     alice.post(&path, json!({ "media_id": ids[1] })).await.expect(200);
-    assert_eq!(contents(&alice, &id).await, [&ids[0], &ids[2], &ids[1]].map(Clone::clone), "put in again it is the last");
+    assert_eq!(
+        contents(&alice, &id).await,
+        [&ids[0], &ids[2], &ids[1]].map(Clone::clone),
+        "put in again it is the last"
+    );
     alice.delete(&format!("/media/{}", ids[0])).await.expect(204);
     alice.delete(&format!("{path}/{}", ids[0])).await.expect(204);
     alice.post_empty(&format!("/media/{}/restore", ids[0])).await.expect(200);
-    assert_eq!(contents(&alice, &id).await, [ids[2].clone(), ids[1].clone()], "taken out while in the trash, it does not come back");
+    assert_eq!(
+        contents(&alice, &id).await,
+        [ids[2].clone(), ids[1].clone()],
+        "taken out while in the trash, it does not come back"
+    );
     must_be_sound(&server, "after taking out").await;
 });
 
@@ -121,13 +157,24 @@ on_both!(lists_in_its_order_page_by_page, |server| async move {
         assert_eq!(found, ids, "by cursor, {per_page} a page");
     }
     assert_eq!(ids_in(&alice.get(&format!("{path}?page=3")).await.expect(200)), [""; 0], "behind the end");
-    let bad = [("page=0", "page"), ("per_page=101", "per_page"), ("cursor=AAAA", "cursor"), ("sort=size", "sort"), ("role=owner", "role")];
+    let bad = [
+        ("page=0", "page"),
+        ("per_page=101", "per_page"),
+        ("cursor=AAAA", "cursor"),
+        ("sort=size", "sort"),
+        ("role=owner", "role"),
+    ];
     for (query, field) in bad {
         alice.get(&format!("{path}?{query}")).await.error_on(400, "validation_error", &[field]);
     }
     let other = filled(&alice, &ids).await;
-    let cursor = alice.get(&format!("{path}?per_page=1")).await.meta()["pagination"]["next_cursor"].as_str().unwrap().to_owned();
-    alice.get(&format!("/collections/{other}/media?cursor={cursor}")).await.error_on(400, "validation_error", &["cursor"]);
+    let cursor =
+        alice.get(&format!("{path}?per_page=1")).await.meta()["pagination"]["next_cursor"].as_str().unwrap().to_owned();
+    alice.get(&format!("/collections/{other}/media?cursor={cursor}")).await.error_on(
+        400,
+        "validation_error",
+        &["cursor"],
+    );
 });
 
 on_both!(follows_its_items_into_the_trash_and_back, |server| async move {
@@ -137,7 +184,10 @@ on_both!(follows_its_items_into_the_trash_and_back, |server| async move {
     let tag = version(&alice, &id).await;
     alice.delete(&format!("/media/{}", ids[1])).await.expect(204);
     assert_eq!(contents(&alice, &id).await, [ids[0].clone(), ids[2].clone()], "hidden");
-    assert_eq!((&shown(&alice, &id).await["media_count"], &shown(&alice, &other).await["media_count"]), (&json!(2), &json!(0)));
+    assert_eq!(
+        (&shown(&alice, &id).await["media_count"], &shown(&alice, &other).await["media_count"]),
+        (&json!(2), &json!(0))
+    );
     assert_ne!(version(&alice, &id).await, tag, "another count is another representation");
     assert_eq!(ids_in(&alice.get(&format!("/media?collection_id={id}")).await.expect(200)).len(), 2);
     let trashed = alice.get(&format!("/media?collection_id={id}&trashed=true")).await;
@@ -149,7 +199,10 @@ on_both!(follows_its_items_into_the_trash_and_back, |server| async move {
     alice.post_empty(&format!("/media/{}/restore", ids[1])).await.expect(200);
     alice.post_empty(&format!("/media/{}/restore", ids[1])).await.expect(200);
     assert_eq!(contents(&alice, &id).await, ids, "back in its place");
-    assert_eq!((&shown(&alice, &id).await["media_count"], &shown(&alice, &other).await["media_count"]), (&json!(3), &json!(1)));
+    assert_eq!(
+        (&shown(&alice, &id).await["media_count"], &shown(&alice, &other).await["media_count"]),
+        (&json!(3), &json!(1))
+    );
 
     alice.delete(&format!("/media/{}", ids[0])).await.expect(204);
     alice.delete(&format!("/collections/{other}/media/{}", ids[0])).await.error_on(404, "not_found", &[]);
@@ -161,7 +214,11 @@ on_both!(follows_its_items_into_the_trash_and_back, |server| async move {
     assert_eq!(shown(&alice, &id).await["media_count"], json!(1));
     alice.delete(&format!("/media/{}", ids[1])).await.expect(204);
     alice.delete("/media/trash").await;
-    assert_eq!((contents(&alice, &id).await.len(), contents(&alice, &other).await.len()), (0, 0), "the trash was emptied");
+    assert_eq!(
+        (contents(&alice, &id).await.len(), contents(&alice, &other).await.len()),
+        (0, 0),
+        "the trash was emptied"
+    );
     must_be_sound(&server, "with nothing left").await;
 });
 
@@ -189,12 +246,21 @@ on_both!(uploads_right_into_a_collection, |server| async move {
     let third = id_of(&alice.upload_raw(&format!("?collection_id={id}"), &b"ccc"[..], &[]).await.expect(201));
     assert_eq!(contents(&alice, &id).await, [first.clone(), second, third]);
     assert_eq!(shown(&alice, &id).await["media_count"], json!(3));
-    assert_eq!(ids_in(&alice.get(&format!("/media?collection_id={id}&sort=created_at&per_page=1")).await.expect(200)), [first]);
+    assert_eq!(
+        ids_in(&alice.get(&format!("/media?collection_id={id}&sort=created_at&per_page=1")).await.expect(200)),
+        [first]
+    );
     assert_eq!(server.events_of(&id).await[1..], ["collection.media_added"; 3]);
 
     let (stored, events) = (server.stored_files().len(), server.events().await.len());
     let random = random_collection();
-    for (what, bad) in [("a foreign one", theirs.as_str()), ("none at all", &random), ("no id", "x"), ("an item's id", &random_item(1)), ("", "")] {
+    for (what, bad) in [
+        ("a foreign one", theirs.as_str()),
+        ("none at all", &random),
+        ("no id", "x"),
+        ("an item's id", &random_item(1)),
+        ("", ""),
+    ] {
         let form = alice.try_upload("", "d.bin", b"ddd", &[("collection_id", bad)]).await;
         assert_eq!(form.error(400, "validation_error"), ["collection_id"], "by form into {what}");
         let late = alice.try_upload("", "d.bin", b"ddd", &[(">collection_id", bad)]).await;

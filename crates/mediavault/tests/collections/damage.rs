@@ -49,16 +49,28 @@ on_both!(damaged_files_are_named, |server| async move {
         }
         let mut altered = whole.clone();
         altered.pop();
-        for (what, bytes) in [("a truncated file", &altered[..]), ("an empty file", &[]), ("a longer file", &[&whole[..], b"x"].concat())] {
+        for (what, bytes) in [
+            ("a truncated file", &altered[..]),
+            ("an empty file", &[]),
+            ("a longer file", &[&whole[..], b"x"].concat()),
+        ] {
             std::fs::write(&path, bytes).unwrap();
-            names(&check(&server, Depth::Quick).await, &[&name, &bytes.len().to_string(), &whole.len().to_string()], what);
+            names(
+                &check(&server, Depth::Quick).await,
+                &[&name, &bytes.len().to_string(), &whole.len().to_string()],
+                what,
+            );
         }
         for at in [0, 8, whole.len() / 2, whole.len() - 17, whole.len() - 1] {
             let mut altered = whole.clone();
             altered[at] ^= 0x10;
             std::fs::write(&path, altered).unwrap();
             assert_eq!(check(&server, Depth::Quick).await.problems.len(), 0, "a quick check reads no bytes");
-            names(&check(&server, Depth::Full).await, &[&name], &format!("item {place}: a flipped bit at {at} of {}", whole.len()));
+            names(
+                &check(&server, Depth::Full).await,
+                &[&name],
+                &format!("item {place}: a flipped bit at {at} of {}", whole.len()),
+            );
             let served = alice.request(reqwest::Method::GET, &format!("/media/{item}/content")).send().await;
             let got = match served {
                 Ok(answer) if answer.status() == 200 => answer.bytes().await.ok(),
@@ -84,7 +96,11 @@ on_both!(damaged_files_are_named, |server| async move {
         assert!(report.problems.iter().any(|problem| problem.contains(&blob.to_string())), "{:?}", report.problems);
     }
     swap();
-    let stray = first.with_file_name(format!("{}{}", &"01900000000070008000000000000000"[..30], &first.file_name().unwrap().to_str().unwrap()[30..]));
+    let stray = first.with_file_name(format!(
+        "{}{}",
+        &"01900000000070008000000000000000"[..30],
+        &first.file_name().unwrap().to_str().unwrap()[30..]
+    ));
     std::fs::write(stray, b"x").unwrap();
     let report = check(&server, Depth::Full).await;
     assert_eq!((report.orphans, report.problems.len()), (1, 0), "a stray file is no problem, only counted");
@@ -102,7 +118,11 @@ async fn spoil(server: &Server, what: &str, change: (&'static str, &'static str)
     turn(change.1).await;
     assert!(!report.problems.is_empty(), "{what} is not found");
     for word in words {
-        assert!(report.problems.iter().any(|problem| problem.contains(word)), "{what}: no {word} in {:#?}", report.problems);
+        assert!(
+            report.problems.iter().any(|problem| problem.contains(word)),
+            "{what}: no {word} in {:#?}",
+            report.problems
+        );
     }
 }
 
@@ -125,31 +145,144 @@ on_both!(wrong_rows_are_named, |server| async move {
     let last: MediaId = ids[3].parse().unwrap();
     macro_rules! set {
         ($table:literal, $wrong:literal, $right:literal, $where:literal) => {
-            (concat!("UPDATE ", $table, " SET ", $wrong, " WHERE ", $where), concat!("UPDATE ", $table, " SET ", $right, " WHERE ", $where))
+            (
+                concat!("UPDATE ", $table, " SET ", $wrong, " WHERE ", $where),
+                concat!("UPDATE ", $table, " SET ", $right, " WHERE ", $where),
+            )
         };
     }
     let cases = [
-        ("too many references", set!("blobs", "refs = refs + 1", "refs = refs - 1", "id = $1"), blob.into(), vec![blob_id.as_str()]),
-        ("too few references", set!("blobs", "refs = refs - 1", "refs = refs + 1", "id = $1"), blob.into(), vec![&blob_id]),
+        (
+            "too many references",
+            set!("blobs", "refs = refs + 1", "refs = refs - 1", "id = $1"),
+            blob.into(),
+            vec![blob_id.as_str()],
+        ),
+        (
+            "too few references",
+            set!("blobs", "refs = refs - 1", "refs = refs + 1", "id = $1"),
+            blob.into(),
+            vec![&blob_id],
+        ),
         ("another size", set!("blobs", "size = size + 1", "size = size - 1", "id = $1"), blob.into(), vec![&blob_id]),
-        ("another CRC", set!("blobs", "crc32 = crc32 + 1", "crc32 = crc32 - 1", "id = $1"), blob.into(), vec![&blob_id, "checksum"]),
-        ("a segment's length", set!("segments", "sealed_len = sealed_len + 1", "sealed_len = sealed_len - 1", "blob_id = $1"), blob.into(), vec![&blob_id]),
-        ("a segment's plain length", set!("segments", "plain_len = plain_len + 1", "plain_len = plain_len - 1", "blob_id = $1"), blob.into(), vec![&blob_id]),
-        ("kept items", set!("usage", "items = items + 1", "items = items - 1", "owner_id = $1"), owner.into(), vec![&alice.id, ": items"]),
-        ("kept bytes", set!("usage", "bytes = bytes + 1", "bytes = bytes - 1", "owner_id = $1"), owner.into(), vec![&alice.id, ": bytes"]),
-        ("kept trash", set!("usage", "trash_items = 2", "trash_items = 1", "owner_id = $1"), owner.into(), vec![&alice.id, "trash_items"]),
-        ("kept trash bytes", set!("usage", "trash_bytes = 299", "trash_bytes = 300", "owner_id = $1"), owner.into(), vec!["trash_bytes"]),
-        ("a run", set!("media_runs", "items = items + 1", "items = items - 1", "owner_id = $1"), owner.into(), vec![&alice.id, "runs"]),
-        ("a tag's number", set!("media_facets", "items = items + 1", "items = items - 1", "owner_id = $1 AND facet = 'tag:lake'"), owner.into(), vec!["tag:lake"]),
-        ("two tags' numbers", set!("media_facets", "items = CASE facet WHEN 'tag:lake' THEN 2 ELSE 4 END", "items = 3", "owner_id = $1 AND facet LIKE 'tag:%'"), owner.into(), vec!["tag:lake", "tag:sun"]),
-        ("a kind's number", set!("media_facets", "items = items + 1", "items = items - 1", "owner_id = $1 AND facet = 'type:image'"), owner.into(), vec!["type:image"]),
-        ("a type's number", set!("media_facets", "items = items + 1", "items = items - 1", "owner_id = $1 AND facet LIKE 'mime:%'"), owner.into(), vec!["mime:image/jpeg"]),
-        ("the favourites' number", set!("media_facets", "items = 0", "items = 1", "owner_id = $1 AND facet = 'favorite'"), owner.into(), vec!["favorite"]),
-        ("a counter of nothing", set!("media_facets", "facet = 'tag:moon'", "facet = 'tag:sun'", "owner_id = $1 AND facet IN ('tag:moon', 'tag:sun')"), owner.into(), vec!["tag:moon", "tag:sun"]),
-        ("a collection's count", set!("collections", "media_count = 4", "media_count = 3", "id = $1"), collection.into(), vec![&id]),
-        ("a hidden item that is not in the trash", set!("collection_media", "hidden = TRUE", "hidden = FALSE", "media_id = $1"), first.into(), vec![&id]),
-        ("an item in the trash that is seen", set!("collection_media", "hidden = FALSE", "hidden = TRUE", "media_id = $1"), last.into(), vec![&id]),
-        ("a tag's row in the trash", set!("media_tags", "trashed = TRUE", "trashed = FALSE", "media_id = $1"), first.into(), vec!["tag"]),
+        (
+            "another CRC",
+            set!("blobs", "crc32 = crc32 + 1", "crc32 = crc32 - 1", "id = $1"),
+            blob.into(),
+            vec![&blob_id, "checksum"],
+        ),
+        (
+            "a segment's length",
+            set!("segments", "sealed_len = sealed_len + 1", "sealed_len = sealed_len - 1", "blob_id = $1"),
+            blob.into(),
+            vec![&blob_id],
+        ),
+        (
+            "a segment's plain length",
+            set!("segments", "plain_len = plain_len + 1", "plain_len = plain_len - 1", "blob_id = $1"),
+            blob.into(),
+            vec![&blob_id],
+        ),
+        (
+            "kept items",
+            set!("usage", "items = items + 1", "items = items - 1", "owner_id = $1"),
+            owner.into(),
+            vec![&alice.id, ": items"],
+        ),
+        (
+            "kept bytes",
+            set!("usage", "bytes = bytes + 1", "bytes = bytes - 1", "owner_id = $1"),
+            owner.into(),
+            vec![&alice.id, ": bytes"],
+        ),
+        (
+            "kept trash",
+            set!("usage", "trash_items = 2", "trash_items = 1", "owner_id = $1"),
+            owner.into(),
+            vec![&alice.id, "trash_items"],
+        ),
+        (
+            "kept trash bytes",
+            set!("usage", "trash_bytes = 299", "trash_bytes = 300", "owner_id = $1"),
+            owner.into(),
+            vec!["trash_bytes"],
+        ),
+        (
+            "a run",
+            set!("media_runs", "items = items + 1", "items = items - 1", "owner_id = $1"),
+            owner.into(),
+            vec![&alice.id, "runs"],
+        ),
+        (
+            "a tag's number",
+            set!("media_facets", "items = items + 1", "items = items - 1", "owner_id = $1 AND facet = 'tag:lake'"),
+            owner.into(),
+            vec!["tag:lake"],
+        ),
+        (
+            "two tags' numbers",
+            set!(
+                "media_facets",
+                "items = CASE facet WHEN 'tag:lake' THEN 2 ELSE 4 END",
+                "items = 3",
+                "owner_id = $1 AND facet LIKE 'tag:%'"
+            ),
+            owner.into(),
+            vec!["tag:lake", "tag:sun"],
+        ),
+        (
+            "a kind's number",
+            set!("media_facets", "items = items + 1", "items = items - 1", "owner_id = $1 AND facet = 'type:image'"),
+            owner.into(),
+            vec!["type:image"],
+        ),
+        (
+            "a type's number",
+            set!("media_facets", "items = items + 1", "items = items - 1", "owner_id = $1 AND facet LIKE 'mime:%'"),
+            owner.into(),
+            vec!["mime:image/jpeg"],
+        ),
+        (
+            "the favourites' number",
+            set!("media_facets", "items = 0", "items = 1", "owner_id = $1 AND facet = 'favorite'"),
+            owner.into(),
+            vec!["favorite"],
+        ),
+        (
+            "a counter of nothing",
+            set!(
+                "media_facets",
+                "facet = 'tag:moon'",
+                "facet = 'tag:sun'",
+                "owner_id = $1 AND facet IN ('tag:moon', 'tag:sun')"
+            ),
+            owner.into(),
+            vec!["tag:moon", "tag:sun"],
+        ),
+        (
+            "a collection's count",
+            set!("collections", "media_count = 4", "media_count = 3", "id = $1"),
+            collection.into(),
+            vec![&id],
+        ),
+        (
+            "a hidden item that is not in the trash",
+            set!("collection_media", "hidden = TRUE", "hidden = FALSE", "media_id = $1"),
+            first.into(),
+            vec![&id],
+        ),
+        (
+            "an item in the trash that is seen",
+            set!("collection_media", "hidden = FALSE", "hidden = TRUE", "media_id = $1"),
+            last.into(),
+            vec![&id],
+        ),
+        (
+            "a tag's row in the trash",
+            set!("media_tags", "trashed = TRUE", "trashed = FALSE", "media_id = $1"),
+            first.into(),
+            vec!["tag"],
+        ),
     ];
     for (what, change, bound, words) in cases {
         spoil(&server, what, change, bound, &words).await;

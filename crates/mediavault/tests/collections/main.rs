@@ -1,7 +1,7 @@
 //! Collections on both databases, what happens when many change the same thing at once, the timetable, and the check.
 //! Promise: every case names itself where it fails.
 //! Not here: members, shares, archives.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at once when anything is not as it must be")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at once when anything is not as it must be")]
 
 use mv_core::{CollectionId, MediaId};
 use mv_testkit::{Actor, Options, Server, files, on_both};

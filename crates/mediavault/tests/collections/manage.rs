@@ -25,7 +25,11 @@ on_both!(bad_requests_change_nothing, |server| async move {
         ("a long description", json!({ "name": "a", "description": "x".repeat(10_001) }), vec!["description"]),
         ("a number as description", json!({ "name": "a", "description": 1 }), vec!["description"]),
         ("two bad members", json!({ "name": "", "description": "x".repeat(10_001) }), vec!["name", "description"]),
-        ("members that are the server's", json!({ "name": "a", "id": id, "owner_id": alice.id }), vec!["id", "owner_id"]),
+        (
+            "members that are the server's",
+            json!({ "name": "a", "id": id, "owner_id": alice.id }),
+            vec!["id", "owner_id"],
+        ),
         ("a count", json!({ "name": "a", "media_count": 3 }), vec!["media_count"]),
         ("a cover at birth", json!({ "name": "a", "cover_media_id": null }), vec!["cover_media_id"]),
     ];
@@ -71,11 +75,19 @@ on_both!(bad_requests_change_nothing, |server| async move {
         let answer = alice.get(&format!("/collections?{query}")).await;
         assert_eq!(answer.error(400, "validation_error"), [field], "listing collections with {query}");
     }
-    for bad in ["x", "media_01h455vb4pex5vsknk084sn02q", "col_", "col_01h455vb4pex5vsknk084sn02", "COL_01h455vb4pex5vsknk084sn02q"] {
+    for bad in [
+        "x",
+        "media_01h455vb4pex5vsknk084sn02q",
+        "col_",
+        "col_01h455vb4pex5vsknk084sn02",
+        "COL_01h455vb4pex5vsknk084sn02q",
+    ] {
         let answer = alice.get(&format!("/collections/{bad}")).await;
         assert_eq!(answer.error(400, "validation_error"), ["id"], "showing {bad}");
     }
-    let unread = alice.send(alice.request(reqwest::Method::POST, "/collections").header("content-type", "text/plain").body("{}")).await;
+    let unread = alice
+        .send(alice.request(reqwest::Method::POST, "/collections").header("content-type", "text/plain").body("{}"))
+        .await;
     unread.error_on(415, "unsupported_media_type", &[]);
     assert_eq!(shown(&alice, &id).await, before);
     assert_eq!(server.events().await.len(), events, "refused requests record no event");
@@ -118,14 +130,17 @@ on_both!(merge_patches_and_entity_tags, |server| async move {
     let path = format!("/collections/{id}");
     let first = version(&alice, &id).await;
     let send = |name: &'static str, tag: String| {
-        let request = alice.request(reqwest::Method::PATCH, &path).header("content-type", "application/merge-patch+json");
+        let request =
+            alice.request(reqwest::Method::PATCH, &path).header("content-type", "application/merge-patch+json");
         alice.send(request.header("if-match", tag).body(json!({ "name": name }).to_string()))
     };
     let changed = send("two", first.clone()).await;
     let second = changed.header("etag").to_owned();
     changed.expect(200);
     assert!(first != second && second == version(&alice, &id).await, "{first} {second}");
-    for (what, tag) in [("an old tag", first.clone()), ("a weak tag", format!("W/{second}")), ("another's tag", "\"999\"".to_owned())] {
+    for (what, tag) in
+        [("an old tag", first.clone()), ("a weak tag", format!("W/{second}")), ("another's tag", "\"999\"".to_owned())]
+    {
         let answer = send("lost", tag).await;
         assert_eq!(answer.error(412, "precondition_failed"), ["If-Match"], "{what}");
     }
@@ -151,7 +166,10 @@ on_both!(lists_newest_first_by_page_and_by_cursor, |server| async move {
     let all = alice.get("/collections").await;
     assert_eq!(ids_in(&all.expect(200)), made);
     let pagination = &all.meta()["pagination"];
-    assert_eq!((&pagination["total"], &pagination["total_pages"], &pagination["per_page"]), (&json!(7), &json!(1), &json!(20)));
+    assert_eq!(
+        (&pagination["total"], &pagination["total_pages"], &pagination["per_page"]),
+        (&json!(7), &json!(1), &json!(20))
+    );
     assert_eq!((&pagination["links"]["next"], &pagination["next_cursor"]), (&json!(null), &json!(null)));
 
     let (mut path, mut found) = ("/collections?per_page=3&role=owner".to_owned(), Vec::new());
@@ -188,7 +206,8 @@ on_both!(covers, |server| async move {
     let ids = items(&alice, 4).await;
     let id = filled(&alice, &ids[..3]).await;
     let path = format!("/collections/{id}");
-    let cover = async |want: &str, when: &str| assert_eq!(shown(&alice, &id).await["cover_media_id"], json!(want), "{when}");
+    let cover =
+        async |want: &str, when: &str| assert_eq!(shown(&alice, &id).await["cover_media_id"], json!(want), "{when}");
     cover(&ids[0], "the first item by itself").await;
 
     alice.patch(&path, json!({ "cover_media_id": ids[0] })).await.expect(200);

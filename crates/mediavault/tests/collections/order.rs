@@ -56,7 +56,11 @@ on_both!(an_order_names_what_can_be_seen, |server| async move {
         alice.post_empty(&format!("/media/{}/restore", ids[back])).await.expect(200);
     }
     let want = [&ids[0], &ids[4], &ids[3], &ids[1], &ids[2]].map(Clone::clone);
-    assert_eq!(contents(&alice, &id).await, want, "the first stays the first, others stay behind what they were behind");
+    assert_eq!(
+        contents(&alice, &id).await,
+        want,
+        "the first stays the first, others stay behind what they were behind"
+    );
 });
 
 on_both!(moves_one_behind_another, |server| async move {
@@ -82,7 +86,17 @@ on_both!(moves_one_behind_another, |server| async move {
     }
     assert_eq!((version(&alice, &id).await, server.events().await.len()), before);
     let mut want: Vec<usize> = (0..5).collect();
-    let moves = [(4, None), (0, Some(3)), (1, Some(2)), (4, Some(0)), (3, Some(4)), (2, Some(3)), (2, None), (3, Some(2)), (0, Some(3))];
+    let moves = [
+        (4, None),
+        (0, Some(3)),
+        (1, Some(2)),
+        (4, Some(0)),
+        (3, Some(4)),
+        (2, Some(3)),
+        (2, None),
+        (3, Some(2)),
+        (0, Some(3)),
+    ];
     for (item, after) in moves {
         let body = json!({ "media_id": ids[item], "after": after.map(|after: usize| ids[after].clone()) });
         alice.patch(&path, body).await.expect(204);
@@ -97,7 +111,11 @@ on_both!(moves_one_behind_another, |server| async move {
     for (item, after) in [(want[0], None), (want[1], Some(want[0])), (want[4], Some(want[3]))] {
         let body = json!({ "media_id": ids[item], "after": after.map(|after: usize| ids[after].clone()) });
         alice.patch(&path, body).await.expect(204);
-        assert_eq!((version(&alice, &id).await, server.events_of(&id).await), told, "{item} is behind {after:?} already");
+        assert_eq!(
+            (version(&alice, &id).await, server.events_of(&id).await),
+            told,
+            "{item} is behind {after:?} already"
+        );
     }
 });
 

@@ -52,7 +52,12 @@ on_both!(a_quota_is_never_passed, crowded().and("limits.default_quota_bytes", 10
     });
     let answers = join_all(uploads).await;
     assert_eq!(statuses(&answers), counts([(201, 10), (507, 40)]));
-    assert!(answers.iter().filter(|answer| answer.status == 507).all(|answer| answer.json()["error"]["code"] == "quota_exceeded"));
+    assert!(
+        answers
+            .iter()
+            .filter(|answer| answer.status == 507)
+            .all(|answer| answer.json()["error"]["code"] == "quota_exceeded")
+    );
     assert_eq!(server.stored_files().len(), 10, "what was refused leaves no file");
     must_be_sound(&server, "at the quota's edge").await;
     let ids = ids_in(&alice.get("/media").await.expect(200));
@@ -82,7 +87,8 @@ on_both!(a_key_makes_one_item, crowded(), |server| async move {
     let alice = server.user("alice").await;
     let uploads = (0..50).map(|_| alice.upload_raw("", files::noise(9, 3000), &[("idempotency-key", "k1")]));
     let answers = join_all(uploads).await;
-    let made: Vec<String> = answers.iter().filter(|answer| answer.status == 201).map(|answer| id_of(&answer.json()["data"])).collect();
+    let made: Vec<String> =
+        answers.iter().filter(|answer| answer.status == 201).map(|answer| id_of(&answer.json()["data"])).collect();
     assert!(!made.is_empty() && made.iter().all(|id| *id == made[0]), "{made:?}");
     for refused in answers.iter().filter(|answer| answer.status != 201) {
         refused.error_on(409, "conflict", &["Idempotency-Key"]);
@@ -96,7 +102,8 @@ on_both!(into_the_trash_and_back, crowded(), |server| async move {
     let alice = server.user("alice").await;
     let bytes = files::noise(3, 500);
     let id = id_of(&alice.try_upload("", "a.bin", &bytes, &[("tags", "lake")]).await.expect(201));
-    let (first, second) = (filled(&alice, std::slice::from_ref(&id)).await, filled(&alice, std::slice::from_ref(&id)).await);
+    let (first, second) =
+        (filled(&alice, std::slice::from_ref(&id)).await, filled(&alice, std::slice::from_ref(&id)).await);
     let requests = (0..50).map(|number| {
         let (alice, path) = (alice.clone(), format!("/media/{id}"));
         async move {
@@ -128,7 +135,10 @@ on_both!(into_the_trash_and_back, crowded(), |server| async move {
     let counted = statuses(&join_all(requests).await);
     assert_eq!(counted[&204], 1, "deleted for good once: {counted:?}");
     assert!(counted.keys().all(|status| [200, 204, 404].contains(status)), "{counted:?}");
-    assert_eq!((contents(&alice, &first).await.len(), shown(&alice, &second).await["media_count"].clone()), (0, json!(0)));
+    assert_eq!(
+        (contents(&alice, &first).await.len(), shown(&alice, &second).await["media_count"].clone()),
+        (0, json!(0))
+    );
     must_be_sound(&server, "after it went for good").await;
 });
 
@@ -178,7 +188,8 @@ on_both!(what_is_put_in_while_it_goes_is_not_seen, crowded(), |server| async mov
         let query = if round % 2 == 0 { "" } else { "?permanent=true" };
         let (alice, path) = (&alice, &path);
         let adds = ids.iter().map(|item| async move { alice.post(path, json!({ "media_id": item })).await.status });
-        let removals = ids.iter().map(|item| async move { alice.delete(&format!("/media/{item}{query}")).await.status });
+        let removals =
+            ids.iter().map(|item| async move { alice.delete(&format!("/media/{item}{query}")).await.status });
         let (added, removed) = tokio::join!(join_all(adds), join_all(removals));
         assert_eq!(removed, [204; 8], "round {round}");
         assert!(added.iter().all(|status| [200, 400].contains(status)), "round {round}: {added:?}");

@@ -76,7 +76,10 @@ on_both!(the_trash_empties_itself_after_thirty_days, |server| async move {
     alice.get(&format!("/media/{}", ids[0])).await.error_on(404, "not_found", &[]);
     assert_eq!(ids_in(&alice.get("/media?trashed=true").await.expect(200)), ids[1..2]);
     let told = server.events().await.pop().unwrap();
-    assert_eq!((told.0.as_str(), told.1.as_str(), &told.2["permanent"]), ("media.deleted", ids[0].as_str(), &json!(true)));
+    assert_eq!(
+        (told.0.as_str(), told.1.as_str(), &told.2["permanent"]),
+        ("media.deleted", ids[0].as_str(), &json!(true))
+    );
     assert_eq!(shown(&alice, &id).await["media_count"], json!(1));
     alice.post_empty(&format!("/media/{}/restore", ids[1])).await.expect(200);
     wait(&mut alice, 31 * DAY).await;
@@ -124,7 +127,11 @@ on_both!(what_has_expired_is_forgotten, Options::with("trash.tombstone_days", 40
     wait(&mut alice, 30 * DAY).await;
     run(&server, Work::Expired).await;
     assert_eq!(rows(&server, "SELECT count(*) FROM sessions").await, 1, "only the newest login is left");
-    assert_eq!(alice.post("/media/check", asked.clone()).await.expect(200)[0]["state"], json!("deleted"), "31 days are not 40");
+    assert_eq!(
+        alice.post("/media/check", asked.clone()).await.expect(200)[0]["state"],
+        json!("deleted"),
+        "31 days are not 40"
+    );
     wait(&mut alice, 10 * DAY).await;
     run(&server, Work::Expired).await;
     assert_eq!(alice.post("/media/check", asked).await.expect(200)[0]["state"], json!("unknown"));

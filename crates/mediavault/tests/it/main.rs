@@ -1,5 +1,4 @@
-//! The product through its public surface: HTTP on both databases, and the program itself.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at once when anything is not as it must be")]
+//! The main job once through on both databases, and the README's lines as they stand.
 
 use mv_testkit::{Options, on_both};
 use serde_json::json;

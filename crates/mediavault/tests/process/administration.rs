@@ -16,7 +16,10 @@ async fn administrators_are_made_beside_a_server_and_without_one() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let home = Home::new(backend).await;
         let create = |email: &str, username: &str| {
-            home.run_with_input(&["admin", "create", "--email", email, "--username", username, "--password-stdin"], PASSWORD)
+            home.run_with_input(
+                &["admin", "create", "--email", email, "--username", username, "--password-stdin"],
+                PASSWORD,
+            )
         };
         let said = create("root@example.com", "root");
         assert!(said.worked().starts_with("administrator root@example.com was made: user_"), "{said:?}");
@@ -51,12 +54,18 @@ async fn a_new_password_ends_sessions_and_links_at_once() {
             ann.get("/users/me").await.expect(200);
         }
 
-        let said = home.run_with_input(&["admin", "reset-password", "--email", "Ann@Example.com", "--password-stdin"], "another horse battery\n");
+        let said = home.run_with_input(
+            &["admin", "reset-password", "--email", "Ann@Example.com", "--password-stdin"],
+            "another horse battery\n",
+        );
         assert_eq!(said.worked(), "ann@example.com has a new password; its sessions and links have ended\n");
         ann.get("/users/me").await.error(401, "unauthorized");
         let linked = nobody.get(link).await;
         assert!([401, 403, 404].contains(&linked.status), "the old link answers {}", linked.status);
-        nobody.post("/auth/refresh", json!({ "refresh_token": tokens["refresh_token"] })).await.error(401, "unauthorized");
+        nobody
+            .post("/auth/refresh", json!({ "refresh_token": tokens["refresh_token"] }))
+            .await
+            .error(401, "unauthorized");
         nobody.post("/auth/login", login).await.error(401, "unauthorized");
         let mut ann = ann;
         ann.log_in("another horse battery").await;
@@ -89,7 +98,10 @@ async fn wrong_accounts_and_passwords_are_one_line() {
         assert!(said.err.to_lowercase().contains(part), "{arguments:?} {input:?}: {said:?}");
     }
     ann.get("/users/me").await.expect(200);
-    Person::nobody(&server).post("/auth/login", json!({ "username": "b@example.com", "password": PASSWORD })).await.error(401, "unauthorized");
+    Person::nobody(&server)
+        .post("/auth/login", json!({ "username": "b@example.com", "password": PASSWORD }))
+        .await
+        .error(401, "unauthorized");
     server.stop();
 }
 
@@ -122,7 +134,10 @@ async fn check_finds_damage() {
         }
         server.stop();
         assert_eq!(home.check(), Checked { blobs: 3, bytes: 120_000, orphans: 0 });
-        assert_eq!(home.run(&["check", "--quick"]).worked(), "3 blobs, 120000 bytes, 0 files without a row, 0 problems\n");
+        assert_eq!(
+            home.run(&["check", "--quick"]).worked(),
+            "3 blobs, 120000 bytes, 0 files without a row, 0 problems\n"
+        );
         let files = home.files_in("blobs");
         let (file, other) = (&files[0], &files[1]);
         let whole = fs::read(file).unwrap();

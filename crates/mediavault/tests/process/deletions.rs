@@ -28,7 +28,9 @@ async fn every_step(backend: Backend) {
     let person = Person::registered(&server, "ann").await;
     let mut ids = Vec::new();
     for seed in 0..4 {
-        ids.push(person.upload(&format!("{seed}.bin"), bytes_of(seed, 50_000)).await["id"].as_str().unwrap().to_owned());
+        ids.push(
+            person.upload(&format!("{seed}.bin"), bytes_of(seed, 50_000)).await["id"].as_str().unwrap().to_owned(),
+        );
     }
     server.stop();
 

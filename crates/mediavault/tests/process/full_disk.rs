@@ -23,8 +23,16 @@ impl Disk {
     fn mount(place: &Path, megabytes: u32) -> Result<Self, String> {
         fs::create_dir(place).unwrap();
         let size = format!("size={megabytes}m");
-        let said = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place).output().map_err(|error| error.to_string())?;
-        if said.status.success() { Ok(Self(place.to_owned())) } else { Err(String::from_utf8_lossy(&said.stderr).into_owned()) }
+        let said = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(place)
+            .output()
+            .map_err(|error| error.to_string())?;
+        if said.status.success() {
+            Ok(Self(place.to_owned()))
+        } else {
+            Err(String::from_utf8_lossy(&said.stderr).into_owned())
+        }
     }
 
     fn free(&self) -> u64 {

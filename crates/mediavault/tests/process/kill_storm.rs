@@ -88,7 +88,10 @@ async fn storm(backend: Backend, kills: u64) {
     let ledger = Arc::into_inner(ledger).unwrap().into_inner().unwrap();
     let deleted = ledger.entries.iter().filter(|entry| entry.deleted).count() as u64;
     let (count, reads) = (ledger.entries.len() as u64, reads.load(Ordering::Relaxed));
-    assert!(count > kills * 3 && deleted > kills / 2 && reads > kills, "too little load: {count} uploads, {deleted} deletions, {reads} reads");
+    assert!(
+        count > kills * 3 && deleted > kills / 2 && reads > kills,
+        "too little load: {count} uploads, {deleted} deletions, {reads} reads"
+    );
     home.check();
     vault::run(&home, AFTER_GRACE, &[Work::DeadBlobs]).await;
     vault::run(&home, Duration::from_secs(2 * 86_400), &[Work::Orphans]).await;
@@ -119,7 +122,9 @@ impl Load {
                 let place = ledger.note(seed, size);
                 (place, ledger.entries[place].clone())
             };
-            let Ok(answer) = self.person.try_upload(&entry.name, Some(&entry.key()), entry.bytes()).await else { return };
+            let Ok(answer) = self.person.try_upload(&entry.name, Some(&entry.key()), entry.bytes()).await else {
+                return;
+            };
             let id = answer.expect(201)["id"].as_str().unwrap().to_owned();
             self.ledger.lock().unwrap().entries[place].id = Some(id);
         }
@@ -144,7 +149,7 @@ impl Load {
             tokio::time::sleep(Duration::from_millis(dice.roll() % 10)).await;
             let Some((place, entry)) = self.pick(&mut dice, |_| true) else { continue };
             let path = format!("/media/{}/content", entry.id.as_ref().unwrap());
-            let (first, whole) = ((dice.roll() as usize) % entry.size, dice.roll() % 2 == 0);
+            let (first, whole) = ((dice.roll() as usize) % entry.size, dice.roll().is_multiple_of(2));
             let request = self.person.request(Method::GET, &path);
             let request = if whole { request } else { request.header("range", format!("bytes={first}-")) };
             let Ok(answer) = self.person.try_send(request).await else { return };

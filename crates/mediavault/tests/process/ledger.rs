@@ -109,7 +109,11 @@ impl Ledger {
             if entry.deleted {
                 assert_eq!(answer.status, 404, "{place}: {entry:?} was deleted");
             } else {
-                assert!(answer.status == 200 && answer.body == entry.bytes(), "{place}: {entry:?} answers {}", answer.status);
+                assert!(
+                    answer.status == 200 && answer.body == entry.bytes(),
+                    "{place}: {entry:?} answers {}",
+                    answer.status
+                );
             }
         }
     }

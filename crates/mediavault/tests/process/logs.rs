@@ -67,7 +67,9 @@ async fn one_line_for_each_request() {
 async fn nothing_that_is_sent_breaks_a_line() {
     for format in ["json", "text"] {
         let home = Home::new(Backend::Sqlite).await;
-        let server = home.start(home.program().arg("serve").env("MEDIAVAULT_LOG__FORMAT", format).env("MEDIAVAULT_LOG__LEVEL", "debug"));
+        let server = home.start(
+            home.program().arg("serve").env("MEDIAVAULT_LOG__FORMAT", format).env("MEDIAVAULT_LOG__LEVEL", "debug"),
+        );
         let tries: [&[u8]; 10] = [
             b"GET /api/v1/a%0d%0a{\"level\":\"ERROR\"} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             b"GET /api/v1/a%1b[31mred HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
@@ -75,7 +77,8 @@ async fn nothing_that_is_sent_breaks_a_line() {
             "GET /api/v1/\u{202e}\u{2028}\u{85}b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".as_bytes(),
             b"GET /api/v1/a\rb HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             b"GET /api/v1/server HTTP/1.1\r\nHost: a\r\nUser-Agent: \x1b]0;title\x07\r\nConnection: close\r\n\r\n",
-            "GET /api/v1/server HTTP/1.1\r\nHost: a\r\nUser-Agent: \u{202e}\u{2028}evil\r\nConnection: close\r\n\r\n".as_bytes(),
+            "GET /api/v1/server HTTP/1.1\r\nHost: a\r\nUser-Agent: \u{202e}\u{2028}evil\r\nConnection: close\r\n\r\n"
+                .as_bytes(),
             b"GET /api/v1/server HTTP/1.1\r\nHost: a\r\nX-Request-Id: a\x0bb\r\nConnection: close\r\n\r\n",
             b"GET /api/v1/server HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\nX: y\r\nConnection: close\r\n\r\n",
             b"B\x1b[1mREW /api/v1/server HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
@@ -83,7 +86,10 @@ async fn nothing_that_is_sent_breaks_a_line() {
         let mut reached = 0;
         for bytes in tries {
             let answer = say(&server, bytes).await;
-            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 200"), "{answer}");
+            assert!(
+                answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 200"),
+                "{answer}"
+            );
             // What the parser refuses never reaches the router and has no line.
             reached += usize::from(answer.contains("x-request-id"));
         }
@@ -95,7 +101,8 @@ async fn nothing_that_is_sent_breaks_a_line() {
         for line in log.lines() {
             let odd = line.chars().find(|letter| letter.is_control() || ('\u{2028}'..='\u{202e}').contains(letter));
             assert_eq!(odd, None, "{format}: {line:?}");
-            let begins_well = if format == "json" { line.starts_with("{\"timestamp\":\"20") } else { line.starts_with("20") };
+            let begins_well =
+                if format == "json" { line.starts_with("{\"timestamp\":\"20") } else { line.starts_with("20") };
             assert!(begins_well, "{format}: {line:?}");
         }
         let count = log.lines().filter(|line| line.contains("duration_us")).count();
@@ -115,14 +122,21 @@ async fn no_secret_is_ever_logged() {
         serve.env("MEDIAVAULT_ADMIN__EMAIL", "root@example.com").env("MEDIAVAULT_ADMIN__PASSWORD", ADMIN);
         let server = home.start(&mut serve);
         let ann = Person::registered(&server, "ann").await;
-        let mut secrets: Vec<String> = [PASSWORD, ADMIN, METRICS, KEY, "wrong horse battery", "new horse battery", "sig="].map(str::to_owned).into();
+        let mut secrets: Vec<String> =
+            [PASSWORD, ADMIN, METRICS, KEY, "wrong horse battery", "new horse battery", "sig="]
+                .map(str::to_owned)
+                .into();
         let nobody = Person::nobody(&server);
         let root = Person::known(&server, "root@example.com", ADMIN).await;
-        nobody.post("/auth/login", json!({ "username": ann.email, "password": "wrong horse battery" })).await.error(401, "unauthorized");
+        nobody
+            .post("/auth/login", json!({ "username": ann.email, "password": "wrong horse battery" }))
+            .await
+            .error(401, "unauthorized");
         // Bodies that cannot be read must not be shown either.
         let broken = nobody.request(reqwest::Method::POST, "/auth/login").header("content-type", "application/json");
         nobody.send(broken.body(format!("{{\"password\": \"{PASSWORD}\", "))).await.error(400, "validation_error");
-        let tokens = nobody.post("/auth/login", json!({ "username": ann.email, "password": PASSWORD })).await.expect(200);
+        let tokens =
+            nobody.post("/auth/login", json!({ "username": ann.email, "password": PASSWORD })).await.expect(200);
         let fresh = nobody.post("/auth/refresh", json!({ "refresh_token": tokens["refresh_token"] })).await.expect(200);
         for tokens in [&tokens, &fresh] {
             secrets.extend(["token", "refresh_token"].map(|name| tokens[name].as_str().unwrap().to_owned()));
@@ -134,7 +148,8 @@ async fn no_secret_is_ever_logged() {
         assert_eq!(nobody.get(link).await.status, 200);
         assert_ne!(nobody.get(&link.replace("sig=", "sig=x")).await.status, 200);
         assert_eq!(nobody.get(&link.replace("/media/", "/medium/")).await.status, 404);
-        let metrics = nobody.request(reqwest::Method::GET, &format!("{}/metrics", server.origin())).bearer_auth(METRICS);
+        let metrics =
+            nobody.request(reqwest::Method::GET, &format!("{}/metrics", server.origin())).bearer_auth(METRICS);
         assert_eq!(nobody.send(metrics).await.status, 200);
         let change = json!({ "current_password": PASSWORD, "new_password": "new horse battery" });
         ann.post("/users/me/password", change).await;
@@ -143,7 +158,11 @@ async fn no_secret_is_ever_logged() {
         let log = server.stop();
         assert!(log.lines().count() > 20, "{log}");
         for secret in secrets {
-            assert!(!log.contains(&secret), "{backend:?}: {secret} is in the log: {}", log.lines().find(|line| line.contains(&secret)).unwrap());
+            assert!(
+                !log.contains(&secret),
+                "{backend:?}: {secret} is in the log: {}",
+                log.lines().find(|line| line.contains(&secret)).unwrap()
+            );
         }
         home.end().await;
     }

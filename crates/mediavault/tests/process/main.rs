@@ -2,7 +2,12 @@
 //! order of its system calls.
 //! Promise: the tests run the real binary; what a killed server acknowledged is there after the next start.
 //! Not here: what the API answers (the other suites), the command line's own rules (`command_line`).
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at once when anything is not as it must be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at once when anything is not as it must be"
+)]
 
 mod administration;
 mod crash_points;

@@ -47,7 +47,8 @@ struct Seen<'a> {
 /// Goes through a trace of a server on the built-in database that began with an empty data folder. Gives the number of
 /// acknowledged uploads, and what was wrong.
 pub(crate) fn judge(calls: &[Call], data: &str, one_by_one: bool) -> (usize, Vec<Wrong>) {
-    let mut moments: Vec<(usize, bool, &Call)> = calls.iter().flat_map(|call| [(call.began, false, call), (call.ended, true, call)]).collect();
+    let mut moments: Vec<(usize, bool, &Call)> =
+        calls.iter().flat_map(|call| [(call.began, false, call), (call.ended, true, call)]).collect();
     // A call on one line begins before it ends.
     moments.sort_by_key(|(line, ends, _)| (*line, *ends));
     let mut seen = Seen {
@@ -110,7 +111,9 @@ impl Seen<'_> {
             return;
         }
         match call.name.as_str() {
-            "openat" if call.arguments[2].contains("O_CREAT") => self.made(Call::label(&call.result).unwrap().to_owned(), call),
+            "openat" if call.arguments[2].contains("O_CREAT") => {
+                self.made(Call::label(&call.result).unwrap().to_owned(), call)
+            }
             "mkdir" => self.made(call.arguments[0].trim_matches('"').to_owned(), call),
             "mkdirat" => self.made(call.path(0), call),
             "linkat" => self.made(call.path(2), call),
@@ -133,7 +136,9 @@ impl Seen<'_> {
 
     fn ends_of_rename(&self, call: &Call) -> (String, String) {
         match call.name.as_str() {
-            "rename" => (call.arguments[0].trim_matches('"').to_owned(), call.arguments[1].trim_matches('"').to_owned()),
+            "rename" => {
+                (call.arguments[0].trim_matches('"').to_owned(), call.arguments[1].trim_matches('"').to_owned())
+            }
             _ => (call.path(0), call.path(2)),
         }
     }
@@ -202,7 +207,10 @@ impl Seen<'_> {
         // index anew after a crash, and an unfinished file may go.
         let (tmp, at_risk) = (format!("{}/tmp/", self.data), !self.one_by_one);
         let open = self.names.keys().find(|name| {
-            !(name.starts_with(&tmp) || name.ends_with("-shm") || name.ends_with("/LOCK") || at_risk && self.is_blob(name))
+            !(name.starts_with(&tmp)
+                || name.ends_with("-shm")
+                || name.ends_with("/LOCK")
+                || at_risk && self.is_blob(name))
         });
         self.wrong.extend(open.cloned().map(Wrong::Name));
         if self.one_by_one && self.dirty.keys().any(|path| path.ends_with("-wal")) {

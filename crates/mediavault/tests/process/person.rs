@@ -41,7 +41,8 @@ impl Person {
 
     pub(crate) async fn log_in(&mut self, password: &str) {
         self.token.clear();
-        let tokens = self.post("/auth/login", json!({ "username": self.email, "password": password })).await.expect(200);
+        let tokens =
+            self.post("/auth/login", json!({ "username": self.email, "password": password })).await.expect(200);
         self.token = tokens["token"].as_str().unwrap().to_owned();
     }
 
@@ -86,7 +87,12 @@ impl Person {
     }
 
     /// Uploads a file as the body itself; a key makes it safe to try again.
-    pub(crate) async fn try_upload(&self, filename: &str, key: Option<&str>, bytes: Bytes) -> Result<Answer, reqwest::Error> {
+    pub(crate) async fn try_upload(
+        &self,
+        filename: &str,
+        key: Option<&str>,
+        bytes: Bytes,
+    ) -> Result<Answer, reqwest::Error> {
         let mut request = self
             .request(Method::POST, "/media/upload")
             .header("content-type", "application/octet-stream")

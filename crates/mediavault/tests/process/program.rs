@@ -123,7 +123,8 @@ impl Home {
     #[track_caller]
     pub(crate) fn check(&self) -> Checked {
         let said = self.run(&["check"]);
-        let numbers: Vec<u64> = said.worked().split(|letter: char| !letter.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+        let numbers: Vec<u64> =
+            said.worked().split(|letter: char| !letter.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
         let [blobs, bytes, orphans, 0] = numbers[..] else { panic!("{said:?}") };
         Checked { blobs, bytes, orphans }
     }

@@ -24,7 +24,10 @@ async fn with_an_item(backend: Backend) -> Home {
 async fn one_process_has_the_data() {
     let home = with_an_item(Backend::Sqlite).await;
     let server = home.serve();
-    let line = format!("mediavault: the data folder {} cannot be used: another process uses this data folder\n", home.data().display());
+    let line = format!(
+        "mediavault: the data folder {} cannot be used: another process uses this data folder\n",
+        home.data().display()
+    );
     for command in [&["serve"][..], &["check"], &["check", "--quick"]] {
         home.run(command).refused(&line);
     }
@@ -63,7 +66,8 @@ async fn the_root_key_must_be_the_right_one() {
         said.refused("mediavault: the vault cannot be opened");
         assert!(said.err.contains("the root key (fingerprint ") && said.err.contains("is not the one"), "{said:?}");
         put(&kept[..31], 0o600);
-        home.run(&["serve"]).refused(&format!("mediavault: the key file {place} must be a file of exactly 32 bytes, it has 31"));
+        home.run(&["serve"])
+            .refused(&format!("mediavault: the key file {place} must be a file of exactly 32 bytes, it has 31"));
         put(&kept, 0o644);
         home.run(&["serve"]).refused(&format!("mediavault: the key file {place} has mode 644"));
         put(&kept, 0o600);
@@ -95,7 +99,8 @@ async fn lost_blobs_stop_the_start() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let home = with_an_item(backend).await;
         let (blobs, away) = (home.data().join("blobs"), home.folder().join("away"));
-        let line = |reason: &str| format!("mediavault: the data folder {} cannot be used: {reason}", home.data().display());
+        let line =
+            |reason: &str| format!("mediavault: the data folder {} cannot be used: {reason}", home.data().display());
         let missing = line("the blob folder is not mounted: blobs/.vault_id is missing\n");
         // A disk that is not mounted shows an empty folder, or none.
         fs::rename(&blobs, &away).unwrap();

@@ -82,7 +82,9 @@ struct Halfway {
 impl Halfway {
     async fn begin(person: &Person, bytes: &Bytes) -> Self {
         let (rest, receiver) = mpsc::channel::<Bytes>(1);
-        let body = stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|part| (Ok::<_, std::io::Error>(part), receiver)) });
+        let body = stream::unfold(receiver, |mut receiver| async {
+            receiver.recv().await.map(|part| (Ok::<_, std::io::Error>(part), receiver))
+        });
         let request = person
             .request(Method::POST, "/media/upload")
             .header("content-type", "application/octet-stream")
@@ -118,7 +120,10 @@ async fn requests_under_way_are_finished() {
     server.terminate();
     until_closed(&server).await;
     // Nobody new is taken, and who is there may finish.
-    assert!(ann.at(&server).try_send(ann.at(&server).request(Method::GET, "/server")).await.is_err(), "taken after SIGTERM");
+    assert!(
+        ann.at(&server).try_send(ann.at(&server).request(Method::GET, "/server")).await.is_err(),
+        "taken after SIGTERM"
+    );
     upload.rest.send(bytes.slice(bytes.len() / 2..)).await.unwrap();
     drop(upload.rest);
     let item = upload.answer.await.unwrap().unwrap().expect(201);

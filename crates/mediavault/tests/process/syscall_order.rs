@@ -22,17 +22,32 @@ async fn traced(uploads: impl AsyncFnOnce(Person)) -> (Vec<Call>, String) {
     let mut strace = Command::new("strace");
     home.settle(&mut strace);
     // With -D the server is this process's child, and strace its grandchild.
-    strace.env("PATH", "/usr/local/bin:/usr/bin:/bin").args(["-D", "-f", "-y", "-s", "1000", "-e", CALLS, "-e", "signal=none", "-o"]);
+    strace.env("PATH", "/usr/local/bin:/usr/bin:/bin").args([
+        "-D",
+        "-f",
+        "-y",
+        "-s",
+        "1000",
+        "-e",
+        CALLS,
+        "-e",
+        "signal=none",
+        "-o",
+    ]);
     strace.arg(&file).arg(env!("CARGO_BIN_EXE_mediavault")).arg("serve");
     let there = Command::new("strace").arg("-V").output();
-    assert!(there.is_ok_and(|said| said.status.success()), "strace is missing; `make test` installs it, or: apt-get install strace");
+    assert!(
+        there.is_ok_and(|said| said.status.success()),
+        "strace is missing; `make test` installs it, or: apt-get install strace"
+    );
     let server = home.start(&mut strace);
     let pid = server.pid().to_string();
     uploads(Person::registered(&server, "ann").await).await;
     server.stop();
     for _ in 0..1000 {
         let trace = std::fs::read_to_string(&file).unwrap();
-        let is_end = |line: &str| line.strip_prefix(&pid).is_some_and(|rest| rest.trim_start() == "+++ exited with 0 +++");
+        let is_end =
+            |line: &str| line.strip_prefix(&pid).is_some_and(|rest| rest.trim_start() == "+++ exited with 0 +++");
         if trace.lines().any(is_end) {
             let data = home.data().canonicalize().unwrap();
             return (calls(&trace), data.to_str().unwrap().to_owned());
@@ -77,12 +92,13 @@ async fn uploads_at_the_same_time_keep_the_order() {
 
 /// Every upload of the trace is robbed of each step in turn.
 fn omissions_are_found(calls: &[Call], data: &str) {
-    let shard = format!("{data}/blobs/");
-    let is_shard = |path: &str| path.starts_with(&shard);
+    let (tmp, shard) = (format!("{data}/tmp/"), format!("{data}/blobs/"));
+    let (is_tmp, is_shard) = (|path: &str| path.starts_with(&tmp), |path: &str| path.starts_with(&shard));
     let answers: Vec<usize> = places(calls, is_acknowledgement);
-    let before = |place: usize, suits: &dyn Fn(&Call) -> bool| (0..place).rev().find(|other| suits(&calls[*other])).unwrap();
+    let before =
+        |place: usize, suits: &dyn Fn(&Call) -> bool| (0..place).rev().find(|other| suits(&calls[*other])).unwrap();
     for (number, answer) in answers.iter().copied().enumerate() {
-        let file_sync = before(answer, &|call| syncs(call, |path| path.contains("/tmp/")));
+        let file_sync = before(answer, &|call| syncs(call, is_tmp));
         let last_write = before(file_sync, &|call| writes(call, calls[file_sync].descriptor(0).unwrap()));
         let folder_sync = before(answer, &|call| syncs(call, is_shard));
         let log_sync = before(answer, &|call| syncs(call, |path| path.ends_with("-wal")));
@@ -92,19 +108,21 @@ fn omissions_are_found(calls: &[Call], data: &str) {
             // Where uploads come at the same time nothing can be hidden for ever: the last answer is one too many.
             assert!(!judge(&changed, data, false).1.is_empty(), "upload {number}, {what}, among others");
         };
-        let is_file = |wrong: &Wrong| matches!(wrong, Wrong::File(path) if path.contains("/tmp/"));
+        let is_file = |wrong: &Wrong| matches!(wrong, Wrong::File(path) if is_tmp(path));
         let is_name = |wrong: &Wrong| matches!(wrong, Wrong::Name(path) if is_shard(path));
         found("the file is not synced", without(calls, &[file_sync]), &is_file);
         found("the file is synced too soon", swapped(calls, last_write, file_sync), &is_file);
         found("its folder is not synced", without(calls, &[folder_sync]), &is_name);
-        found("its folder is synced after the row", swapped(calls, folder_sync, log_sync), &|wrong| *wrong == Wrong::Early);
+        found("its folder is synced after the row", swapped(calls, folder_sync, log_sync), &|wrong| {
+            *wrong == Wrong::Early
+        });
         found("the answer comes before the commit", swapped(calls, log_sync, answer), &|wrong| *wrong == Wrong::Log);
     }
     let all = |suits: &dyn Fn(&str) -> bool| places(calls, |call| syncs(call, suits));
     let blobs = format!("{data}/blobs");
     for (what, lost, wanted) in [
         ("the log is never synced", all(&|path| path.ends_with("-wal")), None),
-        ("no file is synced", all(&|path| path.contains("/tmp/")), None),
+        ("no file is synced", all(&is_tmp), None),
         ("no folder is synced", all(&is_shard), None),
         ("the folders' folder is not synced", all(&|path| path == blobs), Some(shard.as_str())),
         ("the data folder is not synced", all(&|path| path == data), Some(data)),
@@ -112,8 +130,13 @@ fn omissions_are_found(calls: &[Call], data: &str) {
         let (count, wrong) = judge(&without(calls, &lost), data, true);
         assert!(!lost.is_empty() && count == UPLOADS, "{what}");
         match wanted {
-            None => assert_eq!(wrong.iter().filter(|wrong| **wrong == Wrong::Early).count(), UPLOADS, "{what}: {wrong:?}"),
-            Some(folder) => assert!(wrong.iter().any(|wrong| matches!(wrong, Wrong::Name(path) if path.starts_with(folder))), "{what}: {wrong:?}"),
+            None => {
+                assert_eq!(wrong.iter().filter(|wrong| **wrong == Wrong::Early).count(), UPLOADS, "{what}: {wrong:?}")
+            }
+            Some(folder) => assert!(
+                wrong.iter().any(|wrong| matches!(wrong, Wrong::Name(path) if path.starts_with(folder))),
+                "{what}: {wrong:?}"
+            ),
         }
     }
 }

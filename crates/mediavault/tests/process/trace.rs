@@ -63,7 +63,8 @@ pub(crate) fn calls(trace: &str) -> Vec<Call> {
 fn call(text: &str, began: usize, ended: usize) -> Call {
     let broken = || panic!("line {ended} is no call: {text}");
     let (front, result) = text.rsplit_once(" = ").unwrap_or_else(broken);
-    let (name, arguments) = front.trim_end().strip_suffix(')').and_then(|front| front.split_once('(')).unwrap_or_else(broken);
+    let (name, arguments) =
+        front.trim_end().strip_suffix(')').and_then(|front| front.split_once('(')).unwrap_or_else(broken);
     Call { name: name.to_owned(), arguments: split(arguments), result: result.to_owned(), began, ended }
 }
 
@@ -103,7 +104,10 @@ fn lines_become_calls() {
                  11 mkdir(\"/d/x\", 0700)      = -1 EEXIST (File exists)\n\
                  11 +++ exited with 0 +++\n";
     let calls = calls(trace);
-    assert_eq!(calls.iter().map(|call| call.name.as_str()).collect::<Vec<_>>(), ["openat", "writev", "fdatasync", "mkdir"]);
+    assert_eq!(
+        calls.iter().map(|call| call.name.as_str()).collect::<Vec<_>>(),
+        ["openat", "writev", "fdatasync", "mkdir"]
+    );
     assert_eq!(calls[0].arguments, ["5</d/tmp>", "\"a, \\\"b\"", "O_WRONLY|O_CREAT", "0600"]);
     assert_eq!((Call::label(&calls[0].result), calls[0].path(0).as_str()), (Some("/d/tmp/a"), "/d/tmp/a, \\\"b"));
     assert_eq!((calls[1].descriptor(0), calls[1].arguments.len()), (Some("socket:[4]"), 3));

@@ -64,7 +64,8 @@ async fn work(data: &Path, database: Option<&str>, later: Duration, works: &[Wor
 }
 
 async fn open(data: &Path, database: Option<&str>, later: Duration) -> Vault {
-    let flag = |name: &str, value: &str| Flag { shown: name.to_owned(), name: name.to_owned(), value: value.to_owned() };
+    let flag =
+        |name: &str, value: &str| Flag { shown: name.to_owned(), name: name.to_owned(), value: value.to_owned() };
     let mut flags = vec![flag("data_dir", data.to_str().unwrap()), flag("database.connections", "2")];
     flags.extend(database.map(|url| flag("database_url", url)));
     let settings = Settings::read(&Sources { flags, dev: false, environment: Vec::new(), file: None }).unwrap();

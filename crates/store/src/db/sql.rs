@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::value::Value;
 use super::conn::Tx;
+use super::value::Value;
 use super::{Conn, Dialect};
 
 /// A statement with its values. Build it with [`sql`] or [`per`].

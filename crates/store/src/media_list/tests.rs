@@ -1,8 +1,8 @@
 //! How SQLite walks the lists: along an index, never through the whole library, never sorting what it found.
 
+use mv_core::CollectionId;
 use mv_core::media_filter::Bounds;
 use mv_core::mime::{MediaType, MimeFilter};
-use mv_core::CollectionId;
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -41,9 +41,24 @@ fn flat() -> Vec<(&'static str, MediaFilter, SortKey, &'static str)> {
         ("the library", plain(), Size, "media_size_idx"),
         ("the library", plain(), Rating, "media_rating_idx"),
         ("a type", MediaFilter { media_type: Some(MediaType::Image), ..plain() }, CreatedAt, "media_type_idx"),
-        ("a MIME type", MediaFilter { mime_type: Some(MimeFilter::Exact("image/png".into())), ..plain() }, CreatedAt, "media_mime_idx"),
-        ("a family", MediaFilter { mime_type: Some(MimeFilter::Family("image/".into())), ..plain() }, CreatedAt, "media_type_idx"),
-        ("a tag", MediaFilter { tag: Some("lake".into()), ..plain() }, CreatedAt, "PRIMARY KEY (owner_id=? AND folded=? AND trashed=?"),
+        (
+            "a MIME type",
+            MediaFilter { mime_type: Some(MimeFilter::Exact("image/png".into())), ..plain() },
+            CreatedAt,
+            "media_mime_idx",
+        ),
+        (
+            "a family",
+            MediaFilter { mime_type: Some(MimeFilter::Family("image/".into())), ..plain() },
+            CreatedAt,
+            "media_type_idx",
+        ),
+        (
+            "a tag",
+            MediaFilter { tag: Some("lake".into()), ..plain() },
+            CreatedAt,
+            "PRIMARY KEY (owner_id=? AND folded=? AND trashed=?",
+        ),
         (
             "a collection",
             MediaFilter { collection_id: Some(CollectionId::from_uuid(Uuid::nil())), ..plain() },
@@ -53,8 +68,18 @@ fn flat() -> Vec<(&'static str, MediaFilter, SortKey, &'static str)> {
         ("favourites", MediaFilter { favorite: Some(true), ..plain() }, CreatedAt, "media_favorite_idx"),
         ("no favourites", MediaFilter { favorite: Some(false), ..plain() }, CreatedAt, "media_library_idx"),
         ("stars", MediaFilter { rating_min: Some(3), ..plain() }, Rating, "media_rating_idx"),
-        ("an application's id", MediaFilter { external_id: Some("e".into()), ..plain() }, CreatedAt, "media_owner_id_external_id_key"),
-        ("an application's id", MediaFilter { external_id: Some("e".into()), ..plain() }, Size, "media_owner_id_external_id_key"),
+        (
+            "an application's id",
+            MediaFilter { external_id: Some("e".into()), ..plain() },
+            CreatedAt,
+            "media_owner_id_external_id_key",
+        ),
+        (
+            "an application's id",
+            MediaFilter { external_id: Some("e".into()), ..plain() },
+            Size,
+            "media_owner_id_external_id_key",
+        ),
         (
             "a property",
             MediaFilter { properties: vec![property("k")], ..plain() },
@@ -92,7 +117,8 @@ fn every_flat_list_is_a_range_of_one_index() {
                     let mut query = statement(owner, &filter, Sort { key, descending }, &part, Start::default());
                     query.push(" LIMIT ").push_bind(21);
                     let steps = plan(&connection, &query);
-                    let case = format!("{what} by {key:?}, descending {descending}, {part:?}: {steps:?}\n{}", query.text());
+                    let case =
+                        format!("{what} by {key:?}, descending {descending}, {part:?}: {steps:?}\n{}", query.text());
                     assert!(steps[0].starts_with("SEARCH") && steps[0].contains(lead), "not led by {lead}: {case}");
                     assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{case}");
                     let ranged = key != SortKey::CreatedAt && !filter.is_plain() && filter.external_id.is_none()
@@ -114,7 +140,11 @@ fn counting_and_mixed_filters_search_too() {
         MediaFilter { bounds, ..MediaFilter::default() },
         MediaFilter { mime_type: Some(MimeFilter::Family("font/".into())), ..MediaFilter::default() },
         MediaFilter { tag: Some("lake".into()), favorite: Some(true), min_size: Some(1), ..MediaFilter::default() },
-        MediaFilter { collection_id: Some(CollectionId::from_uuid(Uuid::nil())), tag: Some("lake".into()), ..MediaFilter::default() },
+        MediaFilter {
+            collection_id: Some(CollectionId::from_uuid(Uuid::nil())),
+            tag: Some("lake".into()),
+            ..MediaFilter::default()
+        },
         MediaFilter { properties: vec![("a".into(), "1".into()), ("b".into(), "2".into())], ..MediaFilter::default() },
     ];
     for filter in mixed.into_iter().chain(flat().into_iter().map(|(_, filter, ..)| filter)) {
@@ -127,7 +157,9 @@ fn counting_and_mixed_filters_search_too() {
         conditions(&mut query, owner, &filter);
         query.push(" LIMIT ").push_bind(COUNT_LIMIT + 1).push(") AS counted");
         let steps = plan(&connection, &query);
-        let scans = steps.iter().filter(|step| step.starts_with("SCAN") && !step.contains("counted") && !step.contains("subquery"));
+        let scans = steps
+            .iter()
+            .filter(|step| step.starts_with("SCAN") && !step.contains("counted") && !step.contains("subquery"));
         assert_eq!(scans.count(), 0, "counting {filter:?}: {steps:?}");
     }
 }

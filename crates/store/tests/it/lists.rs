@@ -43,7 +43,8 @@ fn item(owner: UserId, number: i64) -> Media {
         (MediaType::Other, "imagelike/x"),
     ];
     let (media_type, mime) = kinds[number as usize % kinds.len()];
-    let names = ["b.jpg", "A.jpg", "ä.jpg", "a.jpg", "Z.jpg", "a-b.jpg", "ab.jpg", "a_b.jpg", "10.jpg", "9.jpg", "é.jpg"];
+    let names =
+        ["b.jpg", "A.jpg", "ä.jpg", "a.jpg", "Z.jpg", "a-b.jpg", "ab.jpg", "a_b.jpg", "10.jpg", "9.jpg", "é.jpg"];
     let taken = (number % 3 != 0).then(|| Taken {
         at: at(-number * 10_000_000 % 37_000_000),
         local: LocalTime::from_micros(at(-number * 10_000_000 % 37_000_000 + 3_600_000).micros()),
@@ -194,7 +195,8 @@ fn filters() -> Vec<(&'static str, MediaFilter)> {
     let tag = |tag: &str| MediaFilter { tag: Some(fold_tag(tag)), ..plain() };
     let property = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let properties = |properties: &[(String, String)]| MediaFilter { properties: properties.to_vec(), ..plain() };
-    let bounds = |west, south, east, north| MediaFilter { bounds: Some(Bounds { west, south, east, north }), ..plain() };
+    let bounds =
+        |west, south, east, north| MediaFilter { bounds: Some(Bounds { west, south, east, north }), ..plain() };
     let collection = MediaFilter { collection_id: Some(COLLECTION), ..plain() };
     vec![
         ("all", plain()),
@@ -206,7 +208,10 @@ fn filters() -> Vec<(&'static str, MediaFilter)> {
         ("the application family", family("application/")),
         ("the text family", family("text/")),
         ("a family that nothing has", family("document/")),
-        ("documents of the application family", MediaFilter { media_type: Some(MediaType::Document), ..family("application/") }),
+        (
+            "documents of the application family",
+            MediaFilter { media_type: Some(MediaType::Document), ..family("application/") },
+        ),
         ("videos of the image family", MediaFilter { media_type: Some(MediaType::Video), ..family("image/") }),
         ("a tag", tag("lake")),
         ("a tag in other letters", tag("äpfel")),
@@ -214,7 +219,10 @@ fn filters() -> Vec<(&'static str, MediaFilter)> {
         ("a tag that nothing has", tag("lak")),
         ("a collection", collection.clone()),
         ("a tag in a collection", MediaFilter { tag: Some("lake".to_owned()), ..collection.clone() }),
-        ("a collection that is not there", MediaFilter { collection_id: Some(CollectionId::from_uuid(Uuid::nil())), ..plain() }),
+        (
+            "a collection that is not there",
+            MediaFilter { collection_id: Some(CollectionId::from_uuid(Uuid::nil())), ..plain() },
+        ),
         ("favourites", MediaFilter { favorite: Some(true), ..plain() }),
         ("no favourites", MediaFilter { favorite: Some(false), ..plain() }),
         ("rated at all", MediaFilter { rating_min: Some(-1), ..plain() }),
@@ -229,11 +237,14 @@ fn filters() -> Vec<(&'static str, MediaFilter)> {
         ("a property and a tag", MediaFilter { tag: Some("lake".to_owned()), ..properties(&[property("n", "1")]) }),
         ("made after", MediaFilter { created_after: Some(at(9)), ..plain() }),
         ("made before", MediaFilter { created_before: Some(at(9)), ..plain() }),
-        ("made between, to the microsecond", MediaFilter {
-            created_after: Some(at(4).minus(Duration::from_micros(1))),
-            created_before: Some(at(9).plus(Duration::from_micros(1))),
-            ..plain()
-        }),
+        (
+            "made between, to the microsecond",
+            MediaFilter {
+                created_after: Some(at(4).minus(Duration::from_micros(1))),
+                created_before: Some(at(9).plus(Duration::from_micros(1))),
+                ..plain()
+            },
+        ),
         ("taken after", MediaFilter { taken_after: Some(at(-20_000_000)), ..plain() }),
         ("taken before", MediaFilter { taken_before: Some(at(-20_000_000)), ..plain() }),
         ("at least so large", MediaFilter { min_size: Some(5), ..plain() }),
@@ -242,20 +253,24 @@ fn filters() -> Vec<(&'static str, MediaFilter)> {
         ("a box", bounds(-100.0, -30.0, 100.0, 30.0)),
         ("a box over the date line", bounds(100.0, -90.0, -100.0, 90.0)),
         ("a point", bounds(-180.0, -40.5, -180.0, -40.5)),
-        ("many at once", MediaFilter {
-            media_type: Some(MediaType::Image),
-            favorite: Some(false),
-            rating_min: Some(0),
-            max_size: Some(9),
-            ..tag("lake")
-        }),
+        (
+            "many at once",
+            MediaFilter {
+                media_type: Some(MediaType::Image),
+                favorite: Some(false),
+                rating_min: Some(0),
+                max_size: Some(9),
+                ..tag("lake")
+            },
+        ),
     ]
 }
 
 /// What a filter means, said without SQL.
 fn matches(filter: &MediaFilter, item: &Media, kept: &[MediaId]) -> bool {
     let labels = &item.labels;
-    let pairs: Vec<(String, String)> = labels.properties.pairs().map(|(name, value)| (name.to_owned(), value)).collect();
+    let pairs: Vec<(String, String)> =
+        labels.properties.pairs().map(|(name, value)| (name.to_owned(), value)).collect();
     let millis = |time: Timestamp| time.micros().div_euclid(1000) * 1000;
     item.deleted_at.is_some() == filter.trashed
         && filter.media_type.is_none_or(|wanted| item.media_type == wanted)
@@ -275,7 +290,11 @@ fn matches(filter: &MediaFilter, item: &Media, kept: &[MediaId]) -> bool {
         && filter.bounds.is_none_or(|bounds| {
             labels.location.as_ref().is_some_and(|place| {
                 let (x, y) = (place.longitude, place.latitude);
-                let across = if bounds.west <= bounds.east { bounds.west <= x && x <= bounds.east } else { x >= bounds.west || x <= bounds.east };
+                let across = if bounds.west <= bounds.east {
+                    bounds.west <= x && x <= bounds.east
+                } else {
+                    x >= bounds.west || x <= bounds.east
+                };
                 across && bounds.south <= y && y <= bounds.north
             })
         })
@@ -283,7 +302,8 @@ fn matches(filter: &MediaFilter, item: &Media, kept: &[MediaId]) -> bool {
 
 /// What an order means; names go by their letters' numbers, as SQLite has it.
 fn compare(sort: Sort, a: &Media, b: &Media) -> Ordering {
-    let taken = |item: &Media| item.labels.taken.as_ref().map_or(item.created_at.micros(), |taken| taken.local.micros());
+    let taken =
+        |item: &Media| item.labels.taken.as_ref().map_or(item.created_at.micros(), |taken| taken.local.micros());
     let by_key = match sort.key {
         SortKey::CreatedAt => Ordering::Equal,
         SortKey::TakenAt => taken(a).cmp(&taken(b)),
@@ -311,8 +331,14 @@ async fn walk(store: &Store, case: &str, filter: &MediaFilter, sort: Sort, want:
         parts.push((Part::After(media_list::place_of(item, sort)), want.iter().skip(place + 1).take(limit).collect()));
     }
     let (asked, filter) = (parts.iter().map(|(part, _)| part.clone()).collect::<Vec<_>>(), filter.clone());
-    let read = move |db: &mv_store::Conn| asked.iter().map(|part| media_list::page(db, OWNER, &filter, sort, part, PAGE)).collect();
-    let pages: Vec<Vec<Media>> = store.read(read).await.unwrap_or_else(|error: mv_store::Error| panic!("{case}: {error:?}"));
+    let read = move |db: &mv_store::Conn| {
+        asked
+            .iter()
+            .map(|part| media_list::page(db, OWNER, &filter, sort, media_list::Window { part, limit: PAGE }))
+            .collect()
+    };
+    let pages: Vec<Vec<Media>> =
+        store.read(read).await.unwrap_or_else(|error: mv_store::Error| panic!("{case}: {error:?}"));
     for ((part, expected), page) in parts.into_iter().zip(&pages) {
         let names = |items: &[&Media]| items.iter().map(|item| item.id.to_string()).collect::<Vec<_>>();
         let found: Vec<&Media> = page.iter().collect();
@@ -344,7 +370,11 @@ async fn lists_are_as_the_model_says(target: Target) {
             }
         }
     }
-    let expected = filters().iter().map(|(what, _)| *what).filter(|what| what.contains("nothing") || what.contains("none") || what.contains("not there")).count();
+    let expected = filters()
+        .iter()
+        .map(|(what, _)| *what)
+        .filter(|what| what.contains("nothing") || what.contains("none") || what.contains("not there"))
+        .count();
     assert_eq!(empty.len(), expected + 2, "filters that find nothing test little: {empty:?}");
     store.close().await;
 }
@@ -379,14 +409,25 @@ async fn lists_of_values_work(target: Target) {
         let mut found = store.read(move |db| media::live_among(db, OWNER, &asked)).await.unwrap();
         found.sort_unstable_by_key(|(id, _)| *id);
         assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), want, "{count} ids");
-        assert_eq!(store.write(move |tx| media::hold_live_among(tx, OWNER, &held)).await.unwrap(), want, "{count} ids held");
-        assert_eq!(store.read(move |db| media::live_among(db, OTHER, &ids)).await.unwrap(), [], "{count} ids of others");
+        assert_eq!(
+            store.write(move |tx| media::hold_live_among(tx, OWNER, &held)).await.unwrap(),
+            want,
+            "{count} ids held"
+        );
+        assert_eq!(
+            store.read(move |db| media::live_among(db, OTHER, &ids)).await.unwrap(),
+            [],
+            "{count} ids of others"
+        );
         let tags: Vec<[u8; 32]> = (0..count).map(|number| [number as u8; 32]).collect();
-        let holding = store.read(move |db| -> mv_store::Result<_> { Ok((media::holding(db, OWNER, &tags)?, tombstones::among(db, OWNER, &tags)?)) });
+        let holding = store.read(move |db| -> mv_store::Result<_> {
+            Ok((media::holding(db, OWNER, &tags)?, tombstones::among(db, OWNER, &tags)?))
+        });
         let (holding, buried) = holding.await.unwrap();
         assert_eq!((holding.len(), buried.len()), (if count > 7 { items.len() } else { 0 }, 0), "{count} contents");
         assert!(holding.iter().map(|(_, _, deleted)| deleted.is_some()).is_sorted(), "items in the library come first");
-        let segments: Vec<SegmentId> = (0..count as u128).map(|number| SegmentId::from_uuid(Uuid::from_u128(1001 - number))).collect();
+        let segments: Vec<SegmentId> =
+            (0..count as u128).map(|number| SegmentId::from_uuid(Uuid::from_u128(1001 - number))).collect();
         let known = store.read(move |db| blobs::known_segments_any(db, &segments)).await.unwrap();
         assert_eq!(known.len(), usize::from(count > 0), "{count} segments");
     }
@@ -399,7 +440,11 @@ async fn lists_of_values_work(target: Target) {
             let skip = skip as usize;
             let want: Vec<MediaId> = match from_end {
                 false => seen.iter().skip(skip).take(PAGE as usize).copied().collect(),
-                true => seen[..seen.len() - skip].iter().skip((seen.len() - skip).saturating_sub(PAGE as usize)).copied().collect(),
+                true => seen[..seen.len() - skip]
+                    .iter()
+                    .skip((seen.len() - skip).saturating_sub(PAGE as usize))
+                    .copied()
+                    .collect(),
             };
             assert_eq!(found.iter().map(|(_, item)| item.id).collect::<Vec<_>>(), want, "{from:?}");
             if let (Some((position, last)), false) = (found.last(), from_end) {
@@ -412,7 +457,11 @@ async fn lists_of_values_work(target: Target) {
     for (after, skip, want) in [(None, 0, 1), (None, 1, 0), (Some(COLLECTION), 0, 0)] {
         let found = store.read(move |db| collections::page_for(db, OWNER, after, skip, 10)).await.unwrap();
         assert_eq!(found.len(), want, "{after:?} {skip}");
-        assert!(found.iter().all(|found| found.media_count == seen.len() as u64 && found.cover_media_id == seen.first().copied()));
+        assert!(
+            found
+                .iter()
+                .all(|found| found.media_count == seen.len() as u64 && found.cover_media_id == seen.first().copied())
+        );
     }
     store.close().await;
 }

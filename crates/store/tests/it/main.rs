@@ -13,6 +13,7 @@ mod groups;
 mod lists;
 mod migrations;
 mod postgres;
+mod references;
 mod schema;
 mod scratch;
 mod sqlite;

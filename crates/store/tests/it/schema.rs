@@ -59,9 +59,14 @@ fn of_sqlite() -> Schema {
                 key.insert(place, text(&row[0]));
             }
         }
-        for row in texts(&format!("SELECT name, \"unique\", partial FROM pragma_index_list('{table}') WHERE origin = 'c'")) {
+        for row in
+            texts(&format!("SELECT name, \"unique\", partial FROM pragma_index_list('{table}') WHERE origin = 'c'"))
+        {
             let name = text(&row[0]);
-            let columns = texts(&format!("SELECT name FROM pragma_index_info('{name}') ORDER BY seqno")).iter().map(|row| text(&row[0])).collect();
+            let columns = texts(&format!("SELECT name FROM pragma_index_info('{name}') ORDER BY seqno"))
+                .iter()
+                .map(|row| text(&row[0]))
+                .collect();
             schema.indexes.insert((name, table.clone(), columns, number(&row[1]) == 1, number(&row[2]) == 1));
         }
         for row in texts(&format!("SELECT \"from\", \"table\", on_delete FROM pragma_foreign_key_list('{table}')")) {

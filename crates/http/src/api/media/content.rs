@@ -112,7 +112,11 @@ async fn open(state: &AppState, id: MediaId, query: ContentQuery, parts: &mut Pa
     }
     let (original, LinkUse { download }, ends) = state.app.open_by_link(id, &signature).await?;
     let left = ends.since(state.app.now()).as_secs().min(86_400);
-    Ok(Served { original, attachment: download || query.download, caching: format!("private, max-age={left}, immutable") })
+    Ok(Served {
+        original,
+        attachment: download || query.download,
+        caching: format!("private, max-age={left}, immutable"),
+    })
 }
 
 fn answer(served: Served, method: &Method, headers: &HeaderMap) -> Result<Response, ApiError> {
@@ -120,7 +124,9 @@ fn answer(served: Served, method: &Method, headers: &HeaderMap) -> Result<Respon
     let (tag, modified, size) = (format!("\"{}\"", media.blob_id), media.created_at, served.original.reader.size());
     let common = common_headers(&served, &tag, modified)?;
     let status = match judge(headers, &tag, modified)? {
-        Verdict::Failed => return Err(Error::new(Code::PreconditionFailed, "The condition of the request does not hold").into()),
+        Verdict::Failed => {
+            return Err(Error::new(Code::PreconditionFailed, "The condition of the request does not hold").into());
+        }
         Verdict::NotModified => Some(StatusCode::NOT_MODIFIED),
         Verdict::Proceed => None,
     };
@@ -143,7 +149,9 @@ fn answer(served: Served, method: &Method, headers: &HeaderMap) -> Result<Respon
 fn ranges(method: &Method, headers: &HeaderMap, tag: &str, modified: Timestamp, size: u64) -> Ranges {
     let mut values = headers.get_all(header::RANGE).iter();
     match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
-        (Some(range), None) if method == Method::GET && range_applies(headers, tag, modified) => byte_range::parse(range, size),
+        (Some(range), None) if method == Method::GET && range_applies(headers, tag, modified) => {
+            byte_range::parse(range, size)
+        }
         _ => Ranges::Ignore,
     }
 }
@@ -189,13 +197,18 @@ fn one(original: Original, range: Range<u64>, size: u64) -> Response {
 /// Several ranges as `multipart/byteranges` (RFC 9110 section 14.6), its length told beforehand.
 fn many(original: Original, ranges: Vec<Range<u64>>, size: u64, common: &HeaderMap) -> Response {
     let boundary = format!("mv-{}", context::current().id);
-    let kind = common.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/octet-stream");
+    let kind =
+        common.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/octet-stream");
     let head = |range: &Range<u64>| {
-        Bytes::from(format!("\r\n--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {}\r\n\r\n", content_range(range, size)))
+        Bytes::from(format!(
+            "\r\n--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {}\r\n\r\n",
+            content_range(range, size)
+        ))
     };
     let parts: Vec<(Bytes, Range<u64>)> = ranges.iter().map(|range| (head(range), range.clone())).collect();
     let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
-    let length: u64 = parts.iter().map(|(head, range)| head.len() as u64 + range.end - range.start).sum::<u64>() + end.len() as u64;
+    let length: u64 =
+        parts.iter().map(|(head, range)| head.len() as u64 + range.end - range.start).sum::<u64>() + end.len() as u64;
     let (reader, request) = (original.reader, context::current().id);
     let stream = stream::iter(parts)
         .flat_map(move |(head, range)| stream::iter([Ok(head)]).chain(pieces(reader.clone(), range, request.clone())))
@@ -209,7 +222,9 @@ fn body(original: Original, range: Range<u64>) -> Body {
     let (reader, length) = (original.reader, range.end - range.start);
     // A small file that lies in the system's cache is read here and now and sent as one piece; the disk is waited for
     // elsewhere.
-    if length <= PIECE && let Some(Ok(bytes)) = reader.read_cached(range.start, usize::try_from(length).unwrap_or(0)) {
+    if length <= PIECE
+        && let Some(Ok(bytes)) = reader.read_cached(range.start, usize::try_from(length).unwrap_or(0))
+    {
         return Body::from(bytes);
     }
     Body::from_stream(pieces(reader, range, context::current().id))

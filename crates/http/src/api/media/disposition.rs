@@ -74,7 +74,13 @@ mod tests {
         ] {
             assert_eq!(filename(value.as_bytes()).unwrap().as_deref(), name, "{value}");
         }
-        for bad in ["attachment; filename", "attachment; filename=\"a", "attachment; filename*=latin1''a", "attachment; filename*=a", "attachment; filename=a; filename=b"] {
+        for bad in [
+            "attachment; filename",
+            "attachment; filename=\"a",
+            "attachment; filename*=latin1''a",
+            "attachment; filename*=a",
+            "attachment; filename=a; filename=b",
+        ] {
             assert!(filename(bad.as_bytes()).is_err(), "{bad}");
         }
         assert!(filename(b"attachment; filename=\xff").is_err());

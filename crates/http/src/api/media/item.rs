@@ -128,11 +128,13 @@ impl UpdateMedia {
             favorite: self.favorite.map(Option::unwrap_or_default),
             rating: self.rating.and_then(|stars| problems.check(stars.map(check_rating).transpose())),
             taken,
-            location: self
-                .location
-                .and_then(|place| problems.check(place.map(|place| mv_core::media::Location::from(place).check()).transpose())),
+            location: self.location.and_then(|place| {
+                problems.check(place.map(|place| mv_core::media::Location::from(place).check()).transpose())
+            }),
             properties: self.properties,
-            external_id: self.external_id.and_then(|id| problems.check(id.map(|id| check_external_id(&id)).transpose())),
+            external_id: self
+                .external_id
+                .and_then(|id| problems.check(id.map(|id| check_external_id(&id)).transpose())),
         };
         problems.finish()?;
         Ok(patch)
@@ -145,9 +147,9 @@ impl UpdateMedia {
                 None
             }
             (Some(Some(text)), _) => problems.check(Taken::from_instant(text, TakenSource::User)).map(TakenPatch::At),
-            (_, Some(Some(text))) => {
-                problems.check(Taken::from_local(text, "UTC", TakenSource::User)).map(|_| TakenPatch::Local(text.clone()))
-            }
+            (_, Some(Some(text))) => problems
+                .check(Taken::from_local(text, "UTC", TakenSource::User))
+                .map(|_| TakenPatch::Local(text.clone())),
             (None, None) => None,
             (Some(None), _) | (None, Some(None)) => Some(TakenPatch::Clear),
         }
@@ -233,7 +235,11 @@ pub async fn restore(
 /// Delete all that is in the trash for good.
 #[utoipa::path(delete, path = "/media/trash", operation_id = "media.emptyTrash", tag = "media",
     responses((status = 204, description = "The trash is empty.")))]
-pub async fn empty_trash(State(state): State<AppState>, _: Query<NoParameters>, Auth(auth): Auth) -> Result<NoContent, ApiError> {
+pub async fn empty_trash(
+    State(state): State<AppState>,
+    _: Query<NoParameters>,
+    Auth(auth): Auth,
+) -> Result<NoContent, ApiError> {
     state.app.empty_trash(&auth.caller).await?;
     Ok(NoContent)
 }

@@ -110,12 +110,15 @@ impl Parameters for ListParameters {
 fn filter(pairs: &mut Pairs, problems: &mut Problems) -> MediaFilter {
     let instant = |name: &'static str| {
         move |text: &str| {
-            Timestamp::parse(text).ok_or_else(|| Error::invalid(name, "Must be a time as RFC 3339 writes it, such as 2023-05-30T10:00:00Z"))
+            Timestamp::parse(text).ok_or_else(|| {
+                Error::invalid(name, "Must be a time as RFC 3339 writes it, such as 2023-05-30T10:00:00Z")
+            })
         }
     };
     MediaFilter {
         media_type: pairs.parse("type", problems, |text| {
-            MediaType::parse(text).ok_or_else(|| Error::invalid("type", "Must be one of image, video, audio, document, other"))
+            MediaType::parse(text)
+                .ok_or_else(|| Error::invalid("type", "Must be one of image, video, audio, document, other"))
         }),
         mime_type: pairs.parse("mime_type", problems, |text| MimeFilter::parse("mime_type", text)),
         // Folding may lengthen a tag, so it is measured as it was sent.
@@ -157,7 +160,11 @@ fn properties(pairs: &mut Pairs, problems: &mut Problems) -> Vec<(String, String
 /// The caller's items, a page at a time.
 #[utoipa::path(get, path = "/media", operation_id = "media.list", tag = "media", params(ListParameters),
     responses((status = 200, description = "One page.", body = PageEnvelope<MediaOut>)))]
-pub async fn list(State(state): State<AppState>, Query(query): Query<ListParameters>, Auth(auth): Auth) -> Result<PageEnvelope<MediaOut>, ApiError> {
+pub async fn list(
+    State(state): State<AppState>,
+    Query(query): Query<ListParameters>,
+    Auth(auth): Auth,
+) -> Result<PageEnvelope<MediaOut>, ApiError> {
     let ListQuery { request, links } = query;
     let (page, by_cursor) = (request.page, request.cursor.is_some());
     let found = state.app.list_media(&auth.caller, request).await?;

@@ -89,7 +89,8 @@ pub async fn upload(
     {
         return Ok(existing(view));
     }
-    let mut job = Job { state: &state, caller: &auth.caller, parameters, digests, retry, length: content_length(&headers) };
+    let mut job =
+        Job { state: &state, caller: &auth.caller, parameters, digests, retry, length: content_length(&headers) };
     let uploaded = match kind {
         Kind::Form(boundary) => job.form(&boundary, body).await?,
         Kind::Raw => job.raw(&headers, body).await?,
@@ -120,7 +121,9 @@ impl Kind {
             b"" | b"application/x-www-form-urlencoded" => {
                 Err(refused("The body must be multipart/form-data, or a file under its own content type"))
             }
-            multipart if multipart.starts_with(b"multipart/") => Err(refused("Of multipart bodies only multipart/form-data is taken")),
+            multipart if multipart.starts_with(b"multipart/") => {
+                Err(refused("Of multipart bodies only multipart/form-data is taken"))
+            }
             _ => Ok(Self::Raw),
         }
     }
@@ -164,7 +167,8 @@ impl Job<'_> {
     }
 
     async fn form(&mut self, boundary: &Boundary, body: Body) -> Result<Uploaded, ApiError> {
-        let least = self.length.map_or(Announced::Nothing, |length| Announced::AtLeast(length.saturating_sub(FORM_SLACK)));
+        let least =
+            self.length.map_or(Announced::Nothing, |length| Announced::AtLeast(length.saturating_sub(FORM_SLACK)));
         if let Announced::AtLeast(length) = least
             && length > self.state.app.options().max_upload_bytes
         {
@@ -197,7 +201,12 @@ impl Job<'_> {
         Ok(self.state.app.finish_upload(self.caller, receiving, fields, render()).await?)
     }
 
-    async fn file<S>(&mut self, head: &PartHead, least: Announced, form: &mut Multipart<S>) -> Result<(Option<FileName>, Receiving), ApiError>
+    async fn file<S>(
+        &mut self,
+        head: &PartHead,
+        least: Announced,
+        form: &mut Multipart<S>,
+    ) -> Result<(Option<FileName>, Receiving), ApiError>
     where
         S: Stream<Item = Result<Bytes, axum::Error>> + Unpin,
     {

@@ -91,5 +91,6 @@ impl Hashing {
 
 /// The bytes are not what this header says.
 pub(super) fn differs(name: &'static str) -> Error {
-    Error::new(Code::ChecksumMismatch, "The bytes do not match the digest").with(name, "Is not the digest of the bytes that came")
+    Error::new(Code::ChecksumMismatch, "The bytes do not match the digest")
+        .with(name, "Is not the digest of the bytes that came")
 }

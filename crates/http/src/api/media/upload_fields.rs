@@ -43,8 +43,17 @@ pub struct UploadParameters {
 }
 
 /// The names of fields that a form may have beside `file`.
-pub const FORM_FIELDS: [&str; 9] =
-    ["title", "description", "tags", "collection_id", "checksum", "taken_at", "taken_at_local", "external_id", "properties"];
+pub const FORM_FIELDS: [&str; 9] = [
+    "title",
+    "description",
+    "tags",
+    "collection_id",
+    "checksum",
+    "taken_at",
+    "taken_at_local",
+    "external_id",
+    "properties",
+];
 
 impl Parameters for UploadParameters {
     type Read = Pairs;
@@ -90,8 +99,12 @@ pub fn fields(mut pairs: Pairs, filename: Option<FileName>) -> Result<UploadFiel
             text.parse().map_err(|_| Error::invalid("collection_id", "Must be an id that begins with col_"))
         }),
         checksum: pairs.parse("checksum", &mut problems, checksum),
-        existing: pairs.parse("on_duplicate", &mut problems, |text| choice("on_duplicate", text, "new", "existing")).unwrap_or(false),
-        reject_deleted: pairs.parse("on_deleted", &mut problems, |text| choice("on_deleted", text, "store", "reject")).unwrap_or(false),
+        existing: pairs
+            .parse("on_duplicate", &mut problems, |text| choice("on_duplicate", text, "new", "existing"))
+            .unwrap_or(false),
+        reject_deleted: pairs
+            .parse("on_deleted", &mut problems, |text| choice("on_deleted", text, "store", "reject"))
+            .unwrap_or(false),
     };
     problems.finish()?;
     Ok(fields)
