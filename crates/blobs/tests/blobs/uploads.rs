@@ -117,15 +117,21 @@ async fn more_than_the_limit_is_refused_and_ends_the_upload() {
 #[tokio::test]
 async fn a_finish_that_nobody_waits_for_leaves_nothing() {
     let world = World::over(|local| std::sync::Arc::new(local), 1);
+    let mut abandoned = 0;
     for len in [1000, 3 * BATCH] {
         for _ in 0..20 {
             let mut incoming = world.begin();
             incoming.write(Bytes::from(text(len, 1))).await.unwrap();
             // Polled once, so that the job is on the pool, then dropped.
             let finish = incoming.finish(Expect::default());
-            assert!(tokio::time::timeout(std::time::Duration::ZERO, finish).await.is_err());
+            match tokio::time::timeout(std::time::Duration::ZERO, finish).await {
+                Err(_) => abandoned += 1,
+                // The pool was faster than the first look.
+                Ok(stored) => world.blobs.delete(stored.unwrap().segment.id).await.unwrap(),
+            }
         }
     }
+    assert!(abandoned > 0);
     // There is one thread and the queue is in order: when this is answered, those jobs have run.
     world.blobs.space().await.unwrap();
     world.until_empty().await;
