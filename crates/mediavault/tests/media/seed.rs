@@ -45,8 +45,17 @@ pub(super) fn copy(template: &Media, millis: i64, dice: &mut Dice) -> Media {
     Media { id: MediaId::from_uuid(uuid::Uuid::from_u128(uuid)), created_at: at, updated_at: at, ..template.clone() }
 }
 
+/// Items in one transaction: few enough to be done within its time limit on a busy machine.
+const BATCH: usize = 200;
+
 /// Writes the items as uploads would, and moves those with `deleted_at` to the trash.
 pub(super) async fn insert(server: &Server, items: Vec<Media>) {
+    for batch in items.chunks(BATCH) {
+        insert_batch(server, batch.to_vec()).await;
+    }
+}
+
+async fn insert_batch(server: &Server, items: Vec<Media>) {
     let write = move |tx: &Tx| -> mv_store::Result<()> {
         for item in &items {
             let live = Media { deleted_at: None, ..item.clone() };
@@ -65,6 +74,12 @@ pub(super) async fn insert(server: &Server, items: Vec<Media>) {
 
 /// Deletes these items for good.
 pub(super) async fn remove(server: &Server, items: Vec<Media>) {
+    for batch in items.chunks(BATCH) {
+        remove_batch(server, batch.to_vec()).await;
+    }
+}
+
+async fn remove_batch(server: &Server, items: Vec<Media>) {
     let now = Timestamp::from_millis(1);
     let write = move |tx: &Tx| -> mv_store::Result<()> {
         for item in &items {
