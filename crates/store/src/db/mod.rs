@@ -175,7 +175,7 @@ impl Store {
         }
     }
 
-    /// Runs a closure that reads. Each statement sees what was committed when it began (READ COMMITTED): two
+    /// Runs a closure that reads: on SQLite on the caller's thread where a connection is free, so keep it short. Each statement sees what was committed when it began (READ COMMITTED): two
     /// statements of one closure may see different states. On PostgreSQL the closure is run again if the connection
     /// was lost. It is not run at all if the future is dropped before its turn.
     #[track_caller]
@@ -189,7 +189,7 @@ impl Store {
     }
 
     /// Like [`Store::read`], for searches and exports: they have few threads of their own, and more time (5 s on SQLite,
-    /// 60 s for each statement on PostgreSQL, then `TimedOut`), so that they never hold up the others.
+    /// 29 s for each statement on PostgreSQL, then `TimedOut`), so that they never hold up the others.
     #[track_caller]
     pub fn read_slow<T, E, F>(&self, closure: F) -> impl Future<Output = Result<T, E>> + Send
     where
