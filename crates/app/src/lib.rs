@@ -20,9 +20,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use mv_blobs::{Blobs, Sealer};
+use mv_core::audit::{self, Entry};
 use mv_core::event::{Event, Happened};
 use mv_core::user::Registration;
-use mv_core::{Clock, Mint, Timestamp};
+use mv_core::{Caller, Client, Clock, Mint, Timestamp};
 use mv_store::Store;
 
 pub use error::{Error, Result, chain};
@@ -92,6 +93,20 @@ impl App {
     /// What the operator decided.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// An entry of the audit trail about to be written: who did it, from where, to what.
+    pub(crate) fn audit(&self, by: Option<&Caller>, client: &Client, what: &'static str, resource: String) -> Entry {
+        Entry {
+            id: self.mint.id(),
+            actor: by.map(Caller::user),
+            credential: by.map_or("anonymous", audit::credential),
+            what,
+            resource,
+            address: client.address,
+            data: serde_json::json!({}),
+            at: self.clock.now(),
+        }
     }
 
     /// An event about to be recorded.

@@ -1,6 +1,9 @@
 //! Who asks. Made once a request from its credentials (`app::auth::access`), passed to every use case.
 
-use crate::id::{SessionId, UserId};
+use std::net::IpAddr;
+
+use crate::id::{ApiKeyId, SessionId, UploadTokenId, UserId};
+use crate::scope::Scopes;
 
 /// What a user may do beyond the own things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,24 @@ pub enum Caller {
         /// Which signed links of the user hold: those made here carry it.
         link_epoch: i64,
     },
+    /// A program, by an API key of this user's; never more than its scopes, and never an administrator.
+    Key {
+        /// Whose key it is.
+        user: UserId,
+        /// Which key.
+        key: ApiKeyId,
+        /// What it may do.
+        scopes: Scopes,
+        /// As of a session.
+        link_epoch: i64,
+    },
+    /// An application's own end user, by an upload token: uploads for its issuer, nothing else.
+    UploadToken {
+        /// Who issued it; uploads are theirs.
+        user: UserId,
+        /// Which token.
+        token: UploadTokenId,
+    },
     /// Whoever holds a signed link that this user made: reads one item's bytes, nothing else.
     Link {
         /// Who signed it.
@@ -51,7 +72,27 @@ impl Caller {
     /// The account whose rights apply.
     pub const fn user(&self) -> UserId {
         match self {
-            Self::Session { user, .. } | Self::Link { user } => *user,
+            Self::Session { user, .. }
+            | Self::Key { user, .. }
+            | Self::UploadToken { user, .. }
+            | Self::Link { user } => *user,
         }
     }
+
+    /// Which of the user's signed links hold, where the caller may make some.
+    pub const fn link_epoch(&self) -> Option<i64> {
+        match self {
+            Self::Session { link_epoch, .. } | Self::Key { link_epoch, .. } => Some(*link_epoch),
+            Self::UploadToken { .. } | Self::Link { .. } => None,
+        }
+    }
+}
+
+/// Where a request comes from, for sessions, throttling and the audit trail; never a right by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The address: the peer's, or what a trusted proxy says.
+    pub address: Option<IpAddr>,
+    /// What the program calls itself, at most 256 characters, none of them a control character.
+    pub user_agent: Option<String>,
 }

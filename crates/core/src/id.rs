@@ -48,6 +48,12 @@ kinds! {
     BlobKind BlobId = "blob";
     /// A segment: one encrypted message, a part of a blob.
     SegmentKind SegmentId = "seg";
+    /// An API key.
+    ApiKeyKind ApiKeyId = "key";
+    /// An upload token.
+    UploadTokenKind UploadTokenId = "upt";
+    /// An invite.
+    InviteKind InviteId = "inv";
     /// One HTTP request.
     RequestKind RequestId = "req";
 }

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop at once"))]
 
 pub mod access;
+pub mod audit;
 pub mod byte_range;
 pub mod caller;
 pub mod checksum;
@@ -18,14 +19,19 @@ pub mod media_patch;
 pub mod mime;
 pub mod page;
 pub mod password;
+pub mod scope;
 pub mod session;
 pub mod taken;
 pub mod time;
 pub mod user;
 pub mod zip;
 
-pub use caller::{Caller, Role};
+pub use caller::{Caller, Client, Role};
 pub use checksum::Checksum;
 pub use error::{Code, Error, Problems};
-pub use id::{BlobId, CollectionId, EventId, Id, MediaId, Mint, RequestId, SegmentId, SessionId, UserId};
+pub use id::{
+    ApiKeyId, BlobId, CollectionId, EventId, Id, InviteId, MediaId, Mint, RequestId, SegmentId, SessionId,
+    UploadTokenId, UserId,
+};
+pub use scope::{Scope, Scopes};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

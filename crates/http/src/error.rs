@@ -115,6 +115,7 @@ impl From<mv_app::Error> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Error { code, message, details, retry_after } = self.error;
+        let scopes: Vec<_> = details.iter().filter(|it| it.field == "scope").map(|it| it.message.clone()).collect();
         let details =
             details.into_iter().map(|detail| ErrorDetail { field: detail.field, message: detail.message }).collect();
         let body = ErrorEnvelope {
@@ -132,6 +133,12 @@ impl IntoResponse for ApiError {
                 r#"Bearer realm="mediavault""#
             };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if code == Code::Forbidden && !scopes.is_empty() {
+            // RFC 6750 section 3.1: the scope that is needed. Scopes are words of ours, so the value always holds.
+            let challenge =
+                format!(r#"Bearer realm="mediavault", error="insufficient_scope", scope="{}""#, scopes.join(" "));
+            headers.extend(HeaderValue::try_from(challenge).map(|value| (header::WWW_AUTHENTICATE, value)));
         }
         if let Some(wait) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::context;
 use crate::envelope;
 use crate::error::ApiError;
-use crate::extract::caller::bearer;
+use crate::layers::identity::bearer;
 use crate::server::Peer;
 use crate::state::AppState;
 

@@ -50,8 +50,17 @@ macro_rules! migrations {
 }
 
 /// The schema of this version. Released steps never change; new ones are appended.
-pub const MIGRATIONS: &[Migration] =
-    migrations!["0001_accounts", "0002_blobs", "0003_media", "0004_collections", "0005_events", "0006_idempotency",];
+pub const MIGRATIONS: &[Migration] = migrations![
+    "0001_accounts",
+    "0002_blobs",
+    "0003_media",
+    "0004_collections",
+    "0005_events",
+    "0006_idempotency",
+    "0007_audit",
+    "0008_keys",
+    "0009_account_links",
+];
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -2,25 +2,27 @@
 
 use mv_core::session::Session;
 use mv_core::user::User;
-use mv_core::{SessionId, Timestamp, UserId};
+use mv_core::{Client, SessionId, Timestamp, UserId};
 
 use crate::users::user_columns;
 use crate::{Conn, Result, Tx, row, sql};
 
 row!(Session { id, user_id, generation, rotated_at, expires_at, revoked_at, created_at });
 
-/// A new session.
-pub fn insert(tx: &Tx, session: &Session) -> Result<()> {
+/// A new session, begun from there.
+pub fn insert(tx: &Tx, session: &Session, client: &Client) -> Result<()> {
     tx.changed(
-        sql("INSERT INTO sessions (id, user_id, generation, rotated_at, expires_at, revoked_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        sql("INSERT INTO sessions (id, user_id, generation, rotated_at, expires_at, revoked_at, created_at, user_agent, address)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
         .bind(session.id)
         .bind(session.user_id)
         .bind(session.generation)
         .bind(session.rotated_at)
         .bind(session.expires_at)
         .bind(session.revoked_at)
-        .bind(session.created_at),
+        .bind(session.created_at)
+        .bind(client.user_agent.as_deref())
+        .bind(client.address.map(|address| address.to_string())),
     )?;
     Ok(())
 }

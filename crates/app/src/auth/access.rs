@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mv_core::access::{self, Need};
+use mv_core::access::{self, Area, Need};
 use mv_core::collection::Collection;
 use mv_core::media::Media;
 use mv_core::user::User;
@@ -46,6 +46,14 @@ impl App {
         self.access.put(token, &held, moment);
         Ok(held)
     }
+}
+
+/// Whether the caller may enter a part of the product, before any thing in it is named.
+///
+/// # Errors
+/// `forbidden`.
+pub fn enter(caller: &Caller, area: Area) -> Result<()> {
+    Ok(access::enter(caller, area)?)
 }
 
 /// The item, if the caller may do this to it; in the trash too.

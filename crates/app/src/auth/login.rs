@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use mv_core::audit::Entry;
 use mv_core::session::{SESSION_LIFE, Session};
-use mv_core::{Error, Timestamp};
-use mv_store::{sessions, users};
+use mv_core::{Client, Error, Timestamp};
+use mv_store::{Tx, audit, sessions, users};
 
 use crate::{App, Result};
 
@@ -33,7 +34,7 @@ impl App {
     ///
     /// # Errors
     /// `unauthorized` for a wrong name or password and for a disabled account, all alike.
-    pub async fn login(&self, name: &str, password: &str) -> Result<Granted> {
+    pub async fn login(&self, name: &str, password: &str, client: &Client) -> Result<Granted> {
         let refused = || Error::unauthorized("The username or the password is wrong");
         // Nobody has such a name or password: no work for it. What they look like tells nothing of who exists. A zero
         // byte would even be an error of PostgreSQL.
@@ -58,13 +59,16 @@ impl App {
             revoked_at: None,
             created_at: now,
         };
-        let kept = session.clone();
+        let (kept, client) = (session.clone(), client.clone());
+        let entry =
+            Entry { actor: Some(user.id), ..self.audit(None, &client, "session.created", session.id.to_string()) };
         self.store
-            .write(move |tx| {
+            .write(move |tx: &Tx| {
+                audit::append(tx, &entry)?;
                 if let Some(new_hash) = &new_hash {
                     users::rehash(tx, kept.user_id, &old_hash, new_hash)?;
                 }
-                sessions::insert(tx, &kept)
+                sessions::insert(tx, &kept, &client)
             })
             .await?;
         self.grant(&session, true, now)

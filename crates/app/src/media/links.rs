@@ -45,14 +45,14 @@ impl Links {
         Self { key, base: format!("{}/api/v1/media/", public_url.trim_end_matches('/')) }
     }
 
-    /// The link that lists show; only a session makes links.
+    /// The link that lists show; only who may read all that is theirs makes links.
     pub(crate) fn content(&self, caller: &Caller, id: MediaId, now: Timestamp) -> Option<String> {
         self.sign(caller, id, LinkUse::default(), window_end(now))
     }
 
     /// A link for this use until then (Unix seconds).
     fn sign(&self, caller: &Caller, id: MediaId, used: LinkUse, expires: i64) -> Option<String> {
-        let Caller::Session { user, link_epoch, .. } = *caller else { return None };
+        let (user, link_epoch) = (caller.user(), caller.link_epoch()?);
         let (flags, expires) = (u8::from(used.download), u32::try_from(expires).ok()?);
         let mac = self.mac(id, flags, expires, user, link_epoch);
         let mut token = [0u8; TOKEN_BYTES];
@@ -106,10 +106,7 @@ fn window_end(now: Timestamp) -> i64 {
 
 /// Changes whenever the links of this caller's items do.
 pub(crate) fn epoch(caller: &Caller, now: Timestamp) -> String {
-    let epoch = match caller {
-        Caller::Session { link_epoch, .. } => *link_epoch,
-        Caller::Link { .. } => 0,
-    };
+    let epoch = caller.link_epoch().unwrap_or(0);
     format!("{}-{epoch}", window_end(now) / WINDOW)
 }
 

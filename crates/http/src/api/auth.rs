@@ -12,8 +12,9 @@ use utoipa::ToSchema;
 use crate::envelope::{self, Answer, Envelope, Meta, NoContent};
 use crate::error::ApiError;
 use crate::extract::body::{Json, OptionalJson};
-use crate::extract::caller::{Auth, bearer, refused};
+use crate::extract::caller::{Auth, Sender, area, bad_credentials};
 use crate::extract::query::{NoParameters, Query};
+use crate::layers::identity::bearer;
 use crate::state::AppState;
 use crate::wire::user::UserOut;
 
@@ -118,9 +119,10 @@ fn tokens(granted: Granted) -> Response {
 pub async fn login(
     State(state): State<AppState>,
     _: Query<NoParameters>,
+    Sender(client): Sender,
     Json(body): Json<LoginRequest>,
 ) -> Result<Response, ApiError> {
-    Ok(tokens(state.app.login(&body.username, &body.password).await?))
+    Ok(tokens(state.app.login(&body.username, &body.password, &client).await?))
 }
 
 /// The token to be exchanged.
@@ -143,8 +145,9 @@ pub async fn refresh(
     if let Some(RefreshRequest { refresh_token }) = body {
         return Ok(tokens(state.app.refresh_by_token(&refresh_token).await?));
     }
-    match bearer(&headers)? {
-        Some(token) => Ok(tokens(state.app.refresh_by_bearer(token).await.map_err(refused)?)),
+    let refused = |error: ApiError| bad_credentials(error);
+    match bearer(&headers).map_err(|error| refused(error.into()))? {
+        Some(token) => Ok(tokens(state.app.refresh_by_bearer(token).await.map_err(|error| refused(error.into()))?)),
         None => Err(Error::unauthorized("A refresh token or an access token is required").into()),
     }
 }
@@ -155,7 +158,7 @@ pub async fn refresh(
 pub async fn logout(
     State(state): State<AppState>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::Account>,
 ) -> Result<Response, ApiError> {
     state.app.logout(&auth.caller).await?;
     Ok(NoContent.into_response())

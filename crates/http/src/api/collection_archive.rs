@@ -20,7 +20,7 @@ use mv_core::zip::Piece;
 
 use crate::context;
 use crate::error::ApiError;
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::conditional::{Verdict, judge_tag};
 use crate::extract::path::Path;
 use crate::extract::query::{NoParameters, Query};
@@ -44,7 +44,7 @@ pub async fn get(
     _: Query<NoParameters>,
     method: Method,
     headers: HeaderMap,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsRead>,
 ) -> Result<Response, ApiError> {
     let archive = state.app.archive_collection(&auth.caller, id).await?;
     let (tag, length) = (format!("\"{}\"", archive.version), archive.plan.length());
@@ -80,7 +80,7 @@ pub async fn head(
     path: Path<CollectionId>,
     query: Query<NoParameters>,
     headers: HeaderMap,
-    auth: Auth,
+    auth: Auth<area::CollectionsRead>,
 ) -> Result<Response, ApiError> {
     get(state, path, query, Method::HEAD, headers, auth).await
 }

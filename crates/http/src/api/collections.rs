@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::envelope::{Answer, Envelope, NoContent, PageEnvelope};
 use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::conditional::version_matches;
 use crate::extract::path::Path;
 use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
@@ -40,7 +40,7 @@ pub struct CreateCollection {
 pub async fn create(
     State(state): State<AppState>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsWrite>,
     Json(body): Json<CreateCollection>,
 ) -> Result<Answer<CollectionOut>, ApiError> {
     let mut problems = Problems::default();
@@ -142,7 +142,7 @@ impl Parameters for ContentsParameters {
 pub async fn list(
     State(state): State<AppState>,
     Query(Wanted { page, cursor, sent }): Query<CollectionsParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsRead>,
 ) -> Result<PageEnvelope<CollectionOut>, ApiError> {
     let by_cursor = cursor.is_some();
     let found = state.app.list_collections(&auth.caller, page, cursor).await?;
@@ -159,7 +159,7 @@ pub async fn get(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsRead>,
 ) -> Result<Answer<CollectionOut>, ApiError> {
     let found = state.app.get_collection(&auth.caller, id).await?;
     Ok(tagged(found))
@@ -226,7 +226,7 @@ pub async fn update(
     Path(id): Path<CollectionId>,
     _: Query<NoParameters>,
     headers: HeaderMap,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsWrite>,
     Json(body): Json<UpdateCollection>,
 ) -> Result<Answer<CollectionOut>, ApiError> {
     let check = Box::new(move |version| version_matches(&headers, version));
@@ -240,7 +240,7 @@ pub async fn delete(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsWrite>,
 ) -> Result<NoContent, ApiError> {
     state.app.delete_collection(&auth.caller, id).await?;
     Ok(NoContent)
@@ -297,7 +297,7 @@ pub async fn add_media(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsWrite>,
     Json(body): Json<AddMedia>,
 ) -> Result<Answer<AddedMedia>, ApiError> {
     let done = state.app.add_to_collection(&auth.caller, id, body.checked()?).await?;
@@ -312,7 +312,7 @@ pub async fn media(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
     Query(Wanted { page, cursor, sent }): Query<ContentsParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsRead>,
 ) -> Result<PageEnvelope<MediaOut>, ApiError> {
     let by_cursor = cursor.is_some();
     let found = state.app.list_collection(&auth.caller, id, page, cursor).await?;
@@ -329,7 +329,7 @@ pub async fn remove_media(
     State(state): State<AppState>,
     Path((id, item)): Path<(CollectionId, MediaId)>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsWrite>,
 ) -> Result<NoContent, ApiError> {
     state.app.remove_from_collection(&auth.caller, id, item).await?;
     Ok(NoContent)
@@ -352,7 +352,7 @@ pub async fn set_order(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsWrite>,
     Json(body): Json<SetOrder>,
 ) -> Result<NoContent, ApiError> {
     state.app.order_collection(&auth.caller, id, checked_ids(&body.media_ids)?).await?;
@@ -377,7 +377,7 @@ pub async fn move_media(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::CollectionsWrite>,
     Json(body): Json<MoveMedia>,
 ) -> Result<NoContent, ApiError> {
     let mut problems = Problems::default();

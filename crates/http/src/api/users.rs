@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::envelope::{Answer, Envelope};
 use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
 use crate::wire::user::UserOut;
@@ -16,7 +16,11 @@ use crate::wire::user::UserOut;
 /// The caller's account.
 #[utoipa::path(get, path = "/users/me", operation_id = "me.get", tag = "users",
     responses((status = 200, description = "The account.", body = Envelope<UserOut>)))]
-pub async fn me(State(state): State<AppState>, _: Query<NoParameters>, Auth(auth): Auth) -> Answer<UserOut> {
+pub async fn me(
+    State(state): State<AppState>,
+    _: Query<NoParameters>,
+    Auth(auth, _): Auth<area::UsersRead>,
+) -> Answer<UserOut> {
     Answer::ok(state.app.me(&auth).into())
 }
 
@@ -51,7 +55,7 @@ pub struct UpdateMe {
 pub async fn update(
     State(state): State<AppState>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::Account>,
     Json(body): Json<UpdateMe>,
 ) -> Result<Answer<UserOut>, ApiError> {
     let patch = ProfilePatch {

@@ -1,62 +1,89 @@
-//! Who asks: the access token in `Authorization: Bearer` (RFC 6750 section 2.1). Never from the query.
+//! Who asks, for the handler: the request's credentials (`layers::identity`), let into the part that the route belongs to.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
-use mv_app::auth::access::Authenticated;
-use mv_core::{Code, Error};
+use mv_app::auth::access::{self, Authenticated};
+use mv_core::access::Area;
+use mv_core::{Client, Code, Error, Scope};
 
 use crate::error::ApiError;
+use crate::layers::identity::{Credentials, Identity};
 use crate::state::AppState;
 
-/// A caller with good credentials.
-#[derive(Debug, Clone)]
-pub struct Auth(pub Arc<Authenticated>);
+/// A caller with good credentials who may enter the part `A`.
+pub struct Auth<A>(pub Arc<Authenticated>, pub PhantomData<A>);
 
-impl FromRequestParts<AppState> for Auth {
+/// The part that a route belongs to.
+pub trait Entered {
+    /// Which.
+    const AREA: Area;
+}
+
+macro_rules! areas {
+    ($($(#[$doc:meta])* $name:ident = $area:expr;)*) => {$(
+        $(#[$doc])*
+        pub enum $name {}
+        impl Entered for $name { const AREA: Area = $area; }
+    )*};
+}
+
+/// Parts of the product, as types for [`Auth`].
+pub mod area {
+    use super::{Area, Entered, Scope};
+
+    areas! {
+        /// Items and their bytes, to be read.
+        MediaRead = Area::Scoped(Scope::MediaRead);
+        /// Items, to be changed.
+        MediaWrite = Area::Scoped(Scope::MediaWrite);
+        /// Collections, to be read.
+        CollectionsRead = Area::Scoped(Scope::CollectionsRead);
+        /// Collections, to be changed.
+        CollectionsWrite = Area::Scoped(Scope::CollectionsWrite);
+        /// Accounts, to be read.
+        UsersRead = Area::Scoped(Scope::UsersRead);
+        /// Bytes, to be put in.
+        Upload = Area::Upload;
+        /// The account itself.
+        Account = Area::Account;
+        /// Whatever the credentials are.
+        Any = Area::Any;
+        /// The server.
+        Admin = Area::Admin;
+    }
+}
+
+impl<A: Entered + Send> FromRequestParts<AppState> for Auth<A> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let Some(token) = bearer(&parts.headers)? else {
-            return Err(Error::unauthorized("Authentication is required").into());
-        };
-        match state.app.authenticate(token).await {
-            Ok(authenticated) => Ok(Self(authenticated)),
-            Err(error) => Err(refused(error)),
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        let credentials = parts.extensions.get::<Identity>().map(|identity| &identity.credentials);
+        match credentials {
+            None | Some(Credentials::None) => Err(Error::unauthorized("Authentication is required").into()),
+            Some(Credentials::Refused(error)) => Err(bad_credentials(error.clone().into())),
+            Some(Credentials::Good(authenticated)) => {
+                access::enter(&authenticated.caller, A::AREA)?;
+                Ok(Self(Arc::clone(authenticated), PhantomData))
+            }
         }
     }
 }
 
-/// An error of checking a token that was sent.
-pub fn refused(error: mv_app::Error) -> ApiError {
-    let error = ApiError::from(error);
+/// An error of checking credentials that were sent.
+pub fn bad_credentials(error: ApiError) -> ApiError {
     if error.error().code == Code::Unauthorized { error.bad_token() } else { error }
 }
 
-/// The token of the one `Authorization` header, if there is one.
-///
-/// # Errors
-/// `unauthorized` for another scheme, two headers or characters that no token has.
-pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(first) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(malformed());
+/// Where the request comes from.
+pub struct Sender(pub Client);
+
+impl<S: Send + Sync> FromRequestParts<S> for Sender {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(parts.extensions.get::<Identity>().map(|identity| identity.client.clone()).unwrap_or_default()))
     }
-    token(first).map(Some).ok_or_else(malformed)
-}
-
-fn malformed() -> ApiError {
-    ApiError::from(Error::unauthorized("The Authorization header must be: Bearer <token>")).bad_token()
-}
-
-fn token(value: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    let sound = scheme.eq_ignore_ascii_case("bearer")
-        && (1..=4096).contains(&token.len())
-        && !token.contains(char::is_whitespace);
-    sound.then_some(token)
 }

@@ -1,9 +1,10 @@
-//! What surrounds every request: its id, its log line and metrics, a net for panics, headers for safety, and the rules
+//! What surrounds every request: its id, its log line and metrics, who sends it, a net for panics, headers for safety, and the rules
 //! for hosts and proxies. `frame` is the order in which they lie around each other.
 
 pub mod access_log;
 mod client;
 mod host;
+pub mod identity;
 mod panic;
 mod request_id;
 mod security_headers;
@@ -16,12 +17,17 @@ use crate::context::{self, RequestContext};
 use crate::state::AppState;
 
 /// The frame around every request.
-pub async fn frame(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub async fn frame(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let context = RequestContext { id: request_id::of(request.headers(), state.app.mint()), at: state.app.now() };
-    let seen = access_log::Seen::of(&request, client::address(&request, &state.wire), state.app.clock().mono());
+    let address = client::address(&request, &state.wire);
+    let seen = access_log::Seen::of(&request, address, state.app.clock().mono());
     let answered = context::within(context.clone(), async {
         match host::check(&request, &state.wire) {
-            Ok(()) => panic::caught(next.run(request)).await,
+            Ok(()) => {
+                let identity = identity::of(request.headers(), address, &state).await;
+                request.extensions_mut().insert(identity);
+                panic::caught(next.run(request)).await
+            }
             Err(error) => error.into_response(),
         }
     });

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::envelope::{Answer, Envelope};
 use crate::error::ApiError;
 use crate::extract::body::Json;
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
 
@@ -42,7 +42,7 @@ pub struct CheckedContent {
 pub async fn check(
     State(state): State<AppState>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::MediaRead>,
     Json(body): Json<CheckRequest>,
 ) -> Result<Answer<Vec<CheckedContent>>, ApiError> {
     if !(1..=1000).contains(&body.checksums.len()) {

@@ -20,7 +20,7 @@ use utoipa::IntoParams;
 
 use crate::context;
 use crate::error::ApiError;
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::conditional::{Verdict, http_date, judge, range_applies};
 use crate::extract::path::Path;
 use crate::extract::query::{Known, Pairs, Parameters, Query};
@@ -103,7 +103,7 @@ pub async fn head(
 
 async fn open(state: &AppState, id: MediaId, query: ContentQuery, parts: &mut Parts) -> Result<Served, ApiError> {
     let Some(signature) = query.signature else {
-        let Auth(auth) = Auth::from_request_parts(parts, state).await?;
+        let Auth(auth, _) = Auth::<area::MediaRead>::from_request_parts(parts, state).await?;
         let original = state.app.open_media(&auth.caller, id).await?;
         return Ok(Served { original, attachment: query.download, caching: "private, no-cache".to_owned() });
     };

@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::envelope::{Answer, Envelope, NoContent};
 use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::conditional::{Verdict, judge_tag, version_matches};
 use crate::extract::path::Path;
 use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
@@ -41,7 +41,7 @@ pub async fn get(
     Path(id): Path<MediaId>,
     _: Query<NoParameters>,
     headers: HeaderMap,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::MediaRead>,
 ) -> Result<Response, ApiError> {
     let view = state.app.get_media(&auth.caller, id).await?;
     let tag = entity_tag(view.media.version, &state.app.link_epoch(&auth.caller));
@@ -167,7 +167,7 @@ pub async fn update(
     Path(id): Path<MediaId>,
     _: Query<NoParameters>,
     headers: HeaderMap,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::MediaWrite>,
     Json(body): Json<UpdateMedia>,
 ) -> Result<Answer<MediaOut>, ApiError> {
     let check = Box::new(move |version| version_matches(&headers, version));
@@ -208,7 +208,7 @@ pub async fn delete(
     State(state): State<AppState>,
     Path(id): Path<MediaId>,
     Query(permanent): Query<DeleteParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::MediaWrite>,
 ) -> Result<NoContent, ApiError> {
     if permanent {
         state.app.delete_media(&auth.caller, id).await?;
@@ -226,7 +226,7 @@ pub async fn restore(
     State(state): State<AppState>,
     Path(id): Path<MediaId>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::MediaWrite>,
 ) -> Result<Answer<MediaOut>, ApiError> {
     let view = state.app.restore_media(&auth.caller, id).await?;
     Ok(shown(&state, &auth, view))
@@ -238,7 +238,7 @@ pub async fn restore(
 pub async fn empty_trash(
     State(state): State<AppState>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::MediaWrite>,
 ) -> Result<NoContent, ApiError> {
     state.app.empty_trash(&auth.caller).await?;
     Ok(NoContent)

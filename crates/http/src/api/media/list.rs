@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use crate::envelope::PageEnvelope;
 use crate::error::ApiError;
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::query::{Known, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::media::MediaOut;
@@ -163,7 +163,7 @@ fn properties(pairs: &mut Pairs, problems: &mut Problems) -> Vec<(String, String
 pub async fn list(
     State(state): State<AppState>,
     Query(query): Query<ListParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::MediaRead>,
 ) -> Result<PageEnvelope<MediaOut>, ApiError> {
     let ListQuery { request, links } = query;
     let (page, by_cursor) = (request.page, request.cursor.is_some());

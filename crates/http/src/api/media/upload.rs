@@ -21,7 +21,7 @@ use super::upload_fields::{FORM_FIELDS, UploadParameters, fields};
 use crate::envelope::{Answer, Envelope};
 use crate::error::ApiError;
 use crate::extract::body::broken_body;
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::idempotency::IdempotencyKey;
 use crate::extract::query::{Pairs, Query};
 use crate::multipart::{Boundary, Malformed, Multipart, PartHead, ReadError};
@@ -75,7 +75,7 @@ pub async fn upload(
     State(state): State<AppState>,
     Query(parameters): Query<UploadParameters>,
     IdempotencyKey(key): IdempotencyKey,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::Upload>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {

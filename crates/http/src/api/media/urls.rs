@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::envelope::{Answer, Envelope};
 use crate::error::ApiError;
 use crate::extract::body::Json;
-use crate::extract::caller::Auth;
+use crate::extract::caller::{Auth, area};
 use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
 
@@ -60,7 +60,7 @@ pub struct SignedUrl {
 pub async fn urls(
     State(state): State<AppState>,
     _: Query<NoParameters>,
-    Auth(auth): Auth,
+    Auth(auth, _): Auth<area::MediaRead>,
     Json(body): Json<UrlsRequest>,
 ) -> Result<Answer<Vec<SignedUrl>>, ApiError> {
     let mut problems = Problems::default();
