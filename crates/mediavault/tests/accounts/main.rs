@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 mod admin;
 mod bodies;
+mod cookies;
 mod envelope;
 mod jwt;
 mod login;
