@@ -2,8 +2,10 @@
 
 use super::*;
 
-/// Type, actor, credential and resource of each entry.
-async fn entries(root: &Actor, query: &str) -> Vec<(String, Option<String>, Option<String>, Option<String>)> {
+/// Type, actor, credential and resource of an entry.
+type Entry = (String, Option<String>, Option<String>, Option<String>);
+
+async fn entries(root: &Actor, query: &str) -> Vec<Entry> {
     let found = root.get(&format!("/admin/audit?per_page=100{query}")).await.expect(200);
     let string = |value: &Value| value.as_str().map(str::to_owned);
     found
@@ -17,7 +19,7 @@ async fn entries(root: &Actor, query: &str) -> Vec<(String, Option<String>, Opti
         .collect()
 }
 
-fn types(entries: &[(String, Option<String>, Option<String>, Option<String>)]) -> Vec<&str> {
+fn types(entries: &[Entry]) -> Vec<&str> {
     entries.iter().map(|(kind, ..)| kind.as_str()).collect()
 }
 
