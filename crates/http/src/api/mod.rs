@@ -6,3 +6,4 @@ pub mod collections;
 pub mod media;
 pub mod server;
 pub mod users;
+pub mod whoami;
