@@ -7,3 +7,4 @@ pub mod collections;
 pub mod media;
 pub mod server;
 pub mod users;
+pub mod whoami;
