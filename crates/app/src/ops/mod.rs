@@ -2,3 +2,4 @@
 
 pub mod check;
 pub mod health;
+pub mod root_key;
