@@ -1,6 +1,7 @@
 //! Handlers: each parses, calls one use case and renders. Files here never import each other.
 
 pub mod account;
+pub mod admin;
 pub mod auth;
 pub mod collection_archive;
 pub mod collections;

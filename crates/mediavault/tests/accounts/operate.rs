@@ -47,6 +47,12 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
     names.sort();
     // The canonical names of the SDKs; those of parts that this version does not have are missing.
     let expected = [
+        "admin.audit",
+        "admin.stats",
+        "admin.users.create",
+        "admin.users.get",
+        "admin.users.list",
+        "admin.users.update",
         "auth.login",
         "auth.logout",
         "auth.refresh",
