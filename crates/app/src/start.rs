@@ -92,6 +92,7 @@ impl App {
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),
             segments: AtomicU64::new(0),
+            started: clock.mono(),
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
             cursors: Cursors::new(&root_key),
             keyring: Keyring::new(root_key),

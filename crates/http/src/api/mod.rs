@@ -1,5 +1,6 @@
 //! Handlers: each parses, calls one use case and renders. Files here never import each other.
 
+pub mod admin;
 pub mod auth;
 pub mod collection_archive;
 pub mod collections;
