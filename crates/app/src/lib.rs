@@ -53,6 +53,8 @@ pub struct Options {
     pub tombstone_days: u32,
     /// What stands before the path in signed links, without a slash at the end.
     pub public_url: String,
+    /// Whether people find each other by their exact address or username.
+    pub users_lookup: bool,
     /// How many passwords are hashed at once.
     pub password_threads: usize,
 }

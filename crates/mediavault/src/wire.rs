@@ -220,6 +220,7 @@ fn options(settings: &Settings, public_url: String) -> Options {
         trash_days: days(settings.trash_retention),
         tombstone_days: days(settings.tombstone_retention),
         public_url,
+        users_lookup: settings.users_lookup,
         password_threads: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }
