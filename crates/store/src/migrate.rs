@@ -62,6 +62,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0009_account_links",
     "0010_deletions",
     "0015_administration",
+    "0016_event_order",
 ];
 
 /// Why a database cannot be opened.
