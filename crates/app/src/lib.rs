@@ -11,6 +11,7 @@ mod idempotency;
 pub mod ingest;
 pub mod jobs;
 mod keyring;
+pub mod limits;
 pub mod media;
 pub mod ops;
 pub mod start;
@@ -34,6 +35,7 @@ use auth::passwords::Passwords;
 use auth::tokens::Tokens;
 use idempotency::Running;
 use keyring::Keyring;
+use limits::{Limiter, Limits};
 use media::links::Links;
 
 /// What an operator decides.
@@ -53,6 +55,8 @@ pub struct Options {
     pub public_url: String,
     /// How many passwords are hashed at once.
     pub password_threads: usize,
+    /// How many requests pass.
+    pub limits: Limits,
 }
 
 /// The product, less its wire: made once by the binary, shared by every request.
@@ -68,6 +72,7 @@ pub struct App {
     pub(crate) passwords: Passwords,
     pub(crate) links: Arc<Links>,
     pub(crate) running: Running,
+    pub(crate) limiter: Limiter,
     pub(crate) segments: AtomicU64,
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
@@ -93,6 +98,11 @@ impl App {
     /// What the operator decided.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// The count of requests.
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     /// An entry of the audit trail about to be written: who did it, from where, to what.

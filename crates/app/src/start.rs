@@ -15,6 +15,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::tokens::{JwtKeys, Tokens};
 use crate::idempotency::Running;
 use crate::keyring::Keyring;
+use crate::limits::Limiter;
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
 use crate::{App, Error, Options, Result};
@@ -82,6 +83,7 @@ impl App {
             passwords: Passwords::new(options.password_threads, entropy.clone()),
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),
+            limiter: Limiter::local(options.limits, clock.clone()),
             segments: AtomicU64::new(0),
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
             cursors: Cursors::new(&root_key),

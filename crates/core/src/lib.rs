@@ -17,6 +17,7 @@ pub mod media;
 pub mod media_filter;
 pub mod media_patch;
 pub mod mime;
+pub mod network;
 pub mod page;
 pub mod password;
 pub mod scope;

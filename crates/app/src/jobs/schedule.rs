@@ -28,6 +28,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(MINUTE) => {}
         }
+        app.limiter.sweep();
         for work in table.due(app.now(), app.clock.mono()) {
             if let Err(error) = app.run_scheduled(work).await {
                 tracing::error!(work = ?work, cause = %crate::chain(&error), "scheduled work failed: {}", crate::chain(&error));
