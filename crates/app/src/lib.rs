@@ -32,6 +32,7 @@ pub use idempotency::Retry;
 
 use auth::cache::AccessCache;
 use auth::passwords::Passwords;
+use auth::throttle::Throttle;
 use auth::tokens::Tokens;
 use idempotency::Running;
 use keyring::Keyring;
@@ -70,6 +71,7 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) access: AccessCache,
     pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
     pub(crate) links: Arc<Links>,
     pub(crate) running: Running,
     pub(crate) limiter: Limiter,

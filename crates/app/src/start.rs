@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::auth::cache::AccessCache;
 use crate::auth::passwords::Passwords;
+use crate::auth::throttle::Throttle;
 use crate::auth::tokens::{JwtKeys, Tokens};
 use crate::idempotency::Running;
 use crate::keyring::Keyring;
@@ -78,6 +79,7 @@ impl App {
         let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options } = parts;
         Arc::new(Self {
             mint: Mint::new(clock.clone(), entropy.clone()),
+            throttle: Throttle::new(&root_key),
             tokens: Tokens::new(jwt_keys, &root_key),
             access: AccessCache::for_store(&store),
             passwords: Passwords::new(options.password_threads, entropy.clone()),

@@ -23,6 +23,7 @@ pub mod password;
 pub mod scope;
 pub mod session;
 pub mod taken;
+pub mod throttle;
 pub mod time;
 pub mod user;
 pub mod zip;

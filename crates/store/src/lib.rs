@@ -25,6 +25,7 @@ pub mod collection_media;
 pub mod collections;
 pub mod events;
 pub mod idempotency;
+pub mod login_failures;
 pub mod media;
 pub mod media_list;
 pub mod sessions;

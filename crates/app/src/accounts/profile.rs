@@ -35,7 +35,8 @@ impl App {
     /// Changes the caller's account.
     ///
     /// # Errors
-    /// `validation_error`, also where a new address comes without the right password; `conflict` where a name is taken.
+    /// `validation_error`, also where a new address comes without the right password; `rate_limited` after too many wrong
+    /// ones; `conflict` where a name is taken.
     pub async fn update_profile(&self, caller: &Caller, patch: ProfilePatch) -> Result<User> {
         let id = caller.user();
         let held = self.store.read(move |db| users::find(db, id)).await?.ok_or_else(Error::not_found)?;
@@ -70,9 +71,7 @@ impl App {
         let Some(password) = password else {
             return Err(unproved().into());
         };
-        let id = user.id;
-        let hash = self.store.read(move |db| users::password_hash(db, id)).await?;
-        if self.passwords.verify(&password, hash).await?.holds {
+        if self.prove_password(user.id, &password).await? {
             return Ok(());
         }
         Err(Error::invalid("current_password", "Is not the account's password").into())

@@ -6,4 +6,5 @@ pub mod login;
 pub mod logout;
 pub mod passwords;
 pub mod refresh;
+pub(crate) mod throttle;
 pub mod tokens;

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mv_core::throttle::LONGEST;
 use mv_core::{SegmentId, Timestamp};
-use mv_store::{blobs, idempotency, media, sessions, tombstones};
+use mv_store::{blobs, idempotency, login_failures, media, sessions, tombstones};
 use tokio_util::sync::CancellationToken;
 
 use crate::idempotency::KEEP;
@@ -136,6 +137,7 @@ impl App {
         self.store.write(move |tx| idempotency::purge(tx, now.minus(KEEP))).await?;
         self.store.write(move |tx| tombstones::purge(tx, buried)).await?;
         self.store.write(move |tx| sessions::purge(tx, now)).await?;
+        self.store.write(move |tx| login_failures::purge(tx, now.minus(LONGEST))).await?;
         Ok(())
     }
 
