@@ -19,6 +19,7 @@ pub mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use mv_blobs::{Blobs, Sealer};
 use mv_core::audit::{self, Entry};
@@ -76,6 +77,8 @@ pub struct App {
     pub(crate) running: Running,
     pub(crate) limiter: Limiter,
     pub(crate) segments: AtomicU64,
+    /// The monotonic time at which the process began to serve.
+    pub(crate) started: Duration,
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
     options: Options,

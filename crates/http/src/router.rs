@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{auth, collection_archive, collections, media, server, users};
+use crate::api::{admin, auth, collection_archive, collections, media, server, users, whoami};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::{docs_page, layers, openapi, ops};
@@ -25,6 +25,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(auth::login))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
+        .routes(routes!(whoami::whoami))
         .routes(routes!(users::me, users::update))
         // items
         .routes(routes!(media::upload::upload))
@@ -42,6 +43,11 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(collections::remove_media))
         .routes(routes!(collections::set_order, collections::move_media))
         .routes(routes!(collection_archive::get, collection_archive::head))
+        // administration
+        .routes(routes!(admin::users::create, admin::users::list))
+        .routes(routes!(admin::users::get, admin::users::update))
+        .routes(routes!(admin::stats::get))
+        .routes(routes!(admin::audit::list))
 }
 
 /// The description of the API.

@@ -19,6 +19,7 @@ mod columns;
 mod db;
 mod migrate;
 
+pub mod administration;
 pub mod audit;
 pub mod blobs;
 pub mod collection_media;

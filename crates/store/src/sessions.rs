@@ -64,3 +64,8 @@ pub fn revoke_all(tx: &Tx, user: UserId, now: Timestamp) -> Result<()> {
 pub fn purge(tx: &Tx, ended_before: Timestamp) -> Result<u64> {
     tx.changed(sql("DELETE FROM sessions WHERE expires_at < $1").bind(ended_before))
 }
+
+/// How many sessions live.
+pub fn count_any(db: &Conn, now: Timestamp) -> Result<u64> {
+    db.one(sql("SELECT count(*) FROM sessions WHERE expires_at > $1 AND revoked_at IS NULL").bind(now))
+}

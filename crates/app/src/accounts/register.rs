@@ -1,9 +1,10 @@
 //! New accounts, each with a key of its own under which all that it stores is sealed.
 
+use mv_core::audit::Entry;
 use mv_core::event::Happened;
 use mv_core::user::{Registration, User, check_display_name, check_email, check_username};
-use mv_core::{Code, Error, Problems, Role};
-use mv_store::{Tx, events, users, vault};
+use mv_core::{Client, Code, Error, Problems, Role};
+use mv_store::{Tx, audit, events, users, vault};
 
 use crate::error::taken;
 use crate::{App, Result};
@@ -21,31 +22,48 @@ pub struct NewAccount {
     pub display_name: Option<String>,
 }
 
+/// What a new account may do and hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rights {
+    /// Its role.
+    pub(crate) role: Role,
+    /// Bytes that it may hold; `None` is no limit.
+    pub(crate) quota_bytes: Option<u64>,
+}
+
 impl App {
     /// Makes an account by registration.
     ///
     /// # Errors
     /// `forbidden` where registration is closed, `validation_error`, `conflict` where the e-mail or username is taken.
-    pub async fn register(&self, account: NewAccount) -> Result<User> {
+    pub async fn register(&self, account: NewAccount, client: &Client) -> Result<User> {
         if self.options().registration == Registration::Closed {
             return Err(Error::new(Code::Forbidden, "Registration is closed on this server").into());
         }
-        self.create_account(account, Role::User).await
+        let entry = self.audit(None, client, "user.created", String::new());
+        self.create_account(account, self.rights(Role::User), entry).await
     }
 
-    /// Makes an account with this role.
-    pub(crate) async fn create_account(&self, account: NewAccount, role: Role) -> Result<User> {
-        let (user, password) = self.checked(account, role)?;
+    /// The rights of a new account of which nothing else is said.
+    pub(crate) fn rights(&self, role: Role) -> Rights {
+        Rights { role, quota_bytes: self.options().default_quota_bytes }
+    }
+
+    /// Makes an account with these rights. `entry` tells who makes it; of which account is filled in here.
+    pub(crate) async fn create_account(&self, account: NewAccount, rights: Rights, entry: Entry) -> Result<User> {
+        let (user, password) = self.checked(account, rights)?;
         let hash = self.passwords.hash(&password).await?;
         let key = self.keyring.root.new_user_key(user.id, self.entropy.as_ref());
         let wrapped = self.keyring.root.wrap_user_key(&key, self.entropy.as_ref())?;
         let event = self.event(Happened::UserRegistered(user.id));
         let made = user.clone();
+        let entry = Entry { resource: made.id.to_string(), ..entry };
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 users::insert(tx, &made, &hash).map_err(|error| taken(error, &LOGIN_NAMES))?;
                 vault::insert_user_key(tx, made.id, key.version(), &wrapped, made.created_at)?;
                 events::append(tx, &event)?;
+                audit::append(tx, &entry)?;
                 Ok(())
             })
             .await?;
@@ -53,7 +71,7 @@ impl App {
         Ok(user)
     }
 
-    fn checked(&self, account: NewAccount, role: Role) -> Result<(User, String)> {
+    fn checked(&self, account: NewAccount, rights: Rights) -> Result<(User, String)> {
         let mut problems = Problems::default();
         let email = problems.check(check_email(&account.email));
         problems.check(mv_core::password::check_password("password", &account.password));
@@ -66,9 +84,9 @@ impl App {
             email: email.unwrap_or_default(),
             username,
             display_name,
-            role,
+            role: rights.role,
             time_zone: "UTC".to_owned(),
-            quota_bytes: self.options().default_quota_bytes,
+            quota_bytes: rights.quota_bytes,
             link_epoch: 0,
             disabled: false,
             created_at: now,

@@ -8,3 +8,4 @@ pub mod passwords;
 pub mod refresh;
 pub(crate) mod throttle;
 pub mod tokens;
+pub mod whoami;
