@@ -6,10 +6,11 @@ use super::*;
 on_both!(row_14_a_storm_of_logins_leaves_room_for_the_rest, |server| async move {
     let ann = server.user("ann").await;
     let nobody = server.anonymous();
-    let storm = futures_util::future::join_all(
-        (0..64).map(|_| nobody.post("/auth/login", json!({ "username": "ann@example.com", "password": PASSWORD }))),
-    );
-    let storm = tokio::spawn(storm);
+    let many = nobody.clone();
+    let storm = tokio::spawn(async move {
+        let login = json!({ "username": "ann@example.com", "password": PASSWORD });
+        futures_util::future::join_all((0..64).map(|_| many.post("/auth/login", login.clone()))).await
+    });
     let mut served = 0;
     while !storm.is_finished() {
         assert_eq!(ann.get("/users/me").await.status, 200);
