@@ -7,6 +7,7 @@ pub mod archive;
 pub mod auth;
 pub mod collections;
 mod error;
+pub mod events;
 mod idempotency;
 pub mod ingest;
 pub mod jobs;
@@ -55,6 +56,8 @@ pub struct Options {
     pub tombstone_days: u32,
     /// What stands before the path in signed links, without a slash at the end.
     pub public_url: String,
+    /// Whether people find each other by their exact address or username.
+    pub users_lookup: bool,
     /// How many passwords are hashed at once.
     pub password_threads: usize,
     /// How many requests pass.
@@ -81,6 +84,8 @@ pub struct App {
     pub(crate) started: Duration,
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
+    pub(crate) hub: Arc<events::hub::Hub>,
+    pub(crate) dispatched: events::dispatch::Progress,
     options: Options,
 }
 

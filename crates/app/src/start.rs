@@ -14,6 +14,7 @@ use crate::auth::cache::AccessCache;
 use crate::auth::passwords::Passwords;
 use crate::auth::throttle::Throttle;
 use crate::auth::tokens::{JwtKeys, Tokens};
+use crate::events::dispatch::Progress;
 use crate::idempotency::Running;
 use crate::keyring::Keyring;
 use crate::limits::Limiter;
@@ -99,6 +100,8 @@ impl App {
             started: clock.mono(),
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
             cursors: Cursors::new(&root_key),
+            hub: Arc::default(),
+            dispatched: Progress::default(),
             keyring: Keyring::new(root_key),
             store,
             blobs,

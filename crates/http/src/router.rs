@@ -11,7 +11,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{admin, auth, collection_archive, collections, media, server, users, whoami};
+use crate::api::{
+    account, admin, auth, collection_archive, collections, lookup, media, server, sessions, users, whoami,
+};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::{docs_page, layers, openapi, ops};
@@ -26,7 +28,12 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
         .routes(routes!(whoami::whoami))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
         .routes(routes!(users::me, users::update))
+        .routes(routes!(account::usage))
+        .routes(routes!(account::change_password))
+        .routes(routes!(lookup::lookup))
         // items
         .routes(routes!(media::upload::upload))
         .routes(routes!(media::list::list))

@@ -221,6 +221,7 @@ fn options(settings: &Settings, public_url: String) -> Options {
         tombstone_days: days(settings.tombstone_retention),
         public_url,
         limits: settings.limits,
+        users_lookup: settings.users_lookup,
         password_threads: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }

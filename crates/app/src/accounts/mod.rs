@@ -2,5 +2,8 @@
 
 pub mod admin;
 pub mod administration;
+pub mod held;
+pub mod lookup;
+pub mod password;
 pub mod profile;
 pub mod register;

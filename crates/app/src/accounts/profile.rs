@@ -43,7 +43,8 @@ impl App {
         let changes = patch.checked()?;
         let proved = changes.moves(&held);
         if proved {
-            self.prove(&held, patch.current_password).await?;
+            let password = patch.current_password.ok_or_else(unproved)?;
+            self.prove("current_password", id, &password).await?;
         }
         let now = self.now();
         let user = self
@@ -65,16 +66,6 @@ impl App {
             .await?;
         self.access.clear();
         Ok(user)
-    }
-
-    async fn prove(&self, user: &User, password: Option<String>) -> Result<()> {
-        let Some(password) = password else {
-            return Err(unproved().into());
-        };
-        if self.prove_password(user.id, &password).await? {
-            return Ok(());
-        }
-        Err(Error::invalid("current_password", "Is not the account's password").into())
     }
 }
 

@@ -10,7 +10,7 @@ use mv_core::throttle::{FREE_OF_ACCOUNT, FREE_OF_ADDRESS, LONGEST, wait};
 use mv_core::user::fold_login;
 use mv_core::{Client, Code, Error, Timestamp, UserId};
 use mv_store::login_failures::{self, Key};
-use mv_store::{Conn, Tx, audit, users};
+use mv_store::{Conn, Tx, audit};
 
 use crate::{App, Result};
 
@@ -40,7 +40,7 @@ impl Throttle {
 
     /// A proof by password of somebody who is logged in already. Counted apart: whoever guesses at the login cannot keep
     /// the owner from it.
-    fn proof(&self, user: UserId) -> Guess {
+    pub(crate) fn proof(&self, user: UserId) -> Guess {
         Guess { account: self.hash("proof", user.uuid().as_bytes()), address: None }
     }
 
@@ -98,31 +98,6 @@ impl App {
         match self.store.write(move |tx: &Tx| count(tx, &guess, &entry, now)).await {
             Ok(()) => refused.into(),
             Err(error) => error,
-        }
-    }
-
-    /// Whether this is the account's password; asked of somebody who is logged in already.
-    ///
-    /// # Errors
-    /// `rate_limited` after too many wrong ones.
-    pub(crate) async fn prove_password(&self, user: UserId, password: &str) -> Result<bool> {
-        let (guess, now) = (self.throttle.proof(user), self.now());
-        let hash = self
-            .store
-            .read(move |db| -> Result<_> {
-                may_guess(db, &guess, now)?;
-                Ok(users::password_hash(db, user)?)
-            })
-            .await?;
-        if self.passwords.verify(password, hash).await?.holds {
-            let now = self.now();
-            self.store.write(move |tx: &Tx| guessed_right(tx, &guess, now)).await?;
-            return Ok(true);
-        }
-        let refused = Error::unauthorized("The password is wrong");
-        match self.guessed_wrong(guess, &Client::default(), refused).await {
-            error if error.is(Code::Unauthorized) => Ok(false),
-            error => Err(error),
         }
     }
 }

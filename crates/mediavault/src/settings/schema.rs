@@ -120,7 +120,6 @@ const SHARES: Part = Part::Later("shares");
 const WEBHOOKS: Part = Part::Later("webhooks");
 const EVENTS: Part = Part::Later("the removal of old events");
 const SMTP: Part = Part::Later("e-mail");
-const LOOKUP: Part = Part::Later("the user lookup");
 const CONTENT: Part = Part::Later("a content address of its own");
 const PROCESSING: Part = Part::Later("media processing");
 
@@ -183,7 +182,7 @@ settings! {
         "Mail server, such as `smtps://user:password@host`.";
     SmtpFrom "smtp.from" Kind::Text, Default::Nothing, SMTP,
         "Sender of the mails.";
-    UsersLookup "users.lookup" Kind::Choice(&["exact", "off"]), Default::Is("exact"), LOOKUP,
+    UsersLookup "users.lookup" Kind::Choice(&["exact", "off"]), Default::Is("exact"), HERE,
         "Whether users find each other by their exact e-mail or username.";
     KeysFile "keys.file" Kind::Path, Default::From("`keys/root.key` beside the database"), HERE,
         "The root key (mode 0600), made when missing. Without it nothing can be read: back it up.";
