@@ -204,3 +204,14 @@ on_both!(a_preflight_is_neither_counted_nor_refused, limits(3, 1000, 6000), |ser
     assert_ne!(preflight().await.status, 429);
     told_to_wait(&nobody.send(nobody.request(Method::OPTIONS, "/media")).await, 61);
 });
+
+on_both!(people_are_looked_up_twenty_times_a_minute, |server| async move {
+    let (ann, bob) = (server.user("ann").await, server.user("bob").await);
+    for left in (0..20).rev() {
+        let answer = ann.get(&format!("/users/lookup?email=nobody{left}@example.com")).await;
+        assert_eq!((answer.status, told(&answer, "lookup").1), (404, left));
+    }
+    told_to_wait(&ann.get("/users/lookup?email=bob@example.com").await, 61);
+    assert_eq!(bob.get("/users/lookup?email=ann@example.com").await.status, 200);
+    assert_eq!(ann.get("/users/me").await.status, 200);
+});
