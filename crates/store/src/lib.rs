@@ -27,6 +27,7 @@ pub mod collections;
 pub mod erasure;
 pub mod events;
 pub mod idempotency;
+pub mod login_failures;
 pub mod media;
 pub mod media_list;
 pub mod sessions;

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mv_core::throttle::LONGEST;
 use mv_core::{SegmentId, Timestamp};
-use mv_store::{blobs, idempotency, media, sessions, tombstones};
+use mv_store::{blobs, idempotency, login_failures, media, sessions, tombstones};
 use tokio_util::sync::CancellationToken;
 
 use crate::idempotency::KEEP;
@@ -28,6 +29,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(MINUTE) => {}
         }
+        app.limiter.sweep();
         for work in table.due(app.now(), app.clock.mono()) {
             if let Err(error) = app.run_scheduled(work).await {
                 tracing::error!(work = ?work, cause = %crate::chain(&error), "scheduled work failed: {}", crate::chain(&error));
@@ -139,6 +141,7 @@ impl App {
         self.store.write(move |tx| idempotency::purge(tx, now.minus(KEEP))).await?;
         self.store.write(move |tx| tombstones::purge(tx, buried)).await?;
         self.store.write(move |tx| sessions::purge(tx, now)).await?;
+        self.store.write(move |tx| login_failures::purge(tx, now.minus(LONGEST))).await?;
         Ok(())
     }
 
