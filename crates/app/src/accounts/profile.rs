@@ -35,7 +35,8 @@ impl App {
     /// Changes the caller's account.
     ///
     /// # Errors
-    /// `validation_error`, also where a new address comes without the right password; `conflict` where a name is taken.
+    /// `validation_error`, also where a new address comes without the right password; `rate_limited` after too many wrong
+    /// ones; `conflict` where a name is taken.
     pub async fn update_profile(&self, caller: &Caller, patch: ProfilePatch) -> Result<User> {
         let id = caller.user();
         let held = self.store.read(move |db| users::find(db, id)).await?.ok_or_else(Error::not_found)?;
