@@ -4,6 +4,5 @@
 pub mod bytes;
 pub mod collection;
 pub mod media;
-pub mod media_page;
 pub mod page;
 pub mod user;
