@@ -24,6 +24,7 @@ pub mod audit;
 pub mod blobs;
 pub mod collection_media;
 pub mod collections;
+pub mod erasure;
 pub mod events;
 pub mod idempotency;
 pub mod login_failures;

@@ -1,7 +1,8 @@
-//! Accounts: made, shown and changed.
+//! Accounts: made, shown, changed and deleted.
 
 pub mod admin;
 pub mod administration;
+pub mod delete;
 pub mod held;
 pub mod lookup;
 pub mod password;

@@ -43,6 +43,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 pub enum Work {
     /// D2 and D3.
     DeadBlobs,
+    /// What deleted accounts have left over.
+    ClosedAccounts,
     /// What has been in the trash too long, and what else has expired.
     Expired,
     /// Files without a row.
@@ -52,16 +54,17 @@ pub enum Work {
 /// What is due when. After the wall clock jumped by more than an hour nothing runs for the next one, so that a wrong
 /// clock cannot empty a trash.
 struct Timetable {
-    last: [Duration; 3],
+    last: [Duration; 4],
     offset: i64,
     quiet_until: Duration,
 }
 
-const ENTRIES: [(Work, Duration); 3] = [(Work::DeadBlobs, MINUTE), (Work::Expired, HOUR), (Work::Orphans, DAY)];
+const ENTRIES: [(Work, Duration); 4] =
+    [(Work::DeadBlobs, MINUTE), (Work::ClosedAccounts, MINUTE), (Work::Expired, HOUR), (Work::Orphans, DAY)];
 
 impl Timetable {
     fn new(now: Timestamp, mono: Duration) -> Self {
-        Self { last: [mono; 3], offset: offset(now, mono), quiet_until: mono }
+        Self { last: [mono; 4], offset: offset(now, mono), quiet_until: mono }
     }
 
     fn due(&mut self, now: Timestamp, mono: Duration) -> Vec<Work> {
@@ -98,6 +101,7 @@ impl App {
     pub async fn run_scheduled(&self, work: Work) -> Result<()> {
         match work {
             Work::DeadBlobs => self.delete_dead_blobs().await.map(drop),
+            Work::ClosedAccounts => self.erase_closed().await,
             Work::Expired => self.forget_expired().await,
             Work::Orphans => self.sweep_orphans().await.map(drop),
         }
@@ -181,11 +185,14 @@ mod tests {
         let start = Timestamp::from_seconds(1_700_000_000);
         let mut table = Timetable::new(start, Duration::ZERO);
         assert!(table.due(start.plus(MINUTE / 2), MINUTE / 2).is_empty());
-        assert_eq!(table.due(start.plus(MINUTE), MINUTE), [Work::DeadBlobs]);
-        assert_eq!(table.due(start.plus(DAY), DAY), [Work::DeadBlobs, Work::Expired, Work::Orphans]);
+        assert_eq!(table.due(start.plus(MINUTE), MINUTE), [Work::DeadBlobs, Work::ClosedAccounts]);
+        assert_eq!(
+            table.due(start.plus(DAY), DAY),
+            [Work::DeadBlobs, Work::ClosedAccounts, Work::Expired, Work::Orphans]
+        );
         let wrong = start.plus(DAY * 3);
         assert!(table.due(wrong, DAY + HOUR).is_empty(), "the wall clock jumped a day ahead");
         assert!(table.due(wrong.plus(MINUTE), DAY + HOUR + MINUTE).is_empty());
-        assert_eq!(table.due(wrong.plus(HOUR), DAY + HOUR * 2), [Work::DeadBlobs, Work::Expired]);
+        assert_eq!(table.due(wrong.plus(HOUR), DAY + HOUR * 2), [Work::DeadBlobs, Work::ClosedAccounts, Work::Expired]);
     }
 }
