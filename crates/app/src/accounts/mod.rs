@@ -8,3 +8,4 @@ pub mod lookup;
 pub mod password;
 pub mod profile;
 pub mod register;
+mod transfer;
