@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::auth::access::collection_to_change;
 use crate::error::taken as unique;
-use crate::idempotency::{Keeping, KeyTaken, Retry, keep, place};
+use crate::idempotency::{Keeping, Retry, keep, place};
 use crate::media::ItemView;
 use crate::media::edit::EXTERNAL_ID;
 use crate::media::links::Links;
@@ -254,7 +254,7 @@ impl App {
             (Ok(Written::New(item)), _) if item.blob_id == stored.blob => Ok(Committed::New(view(item)?)),
             (Ok(Written::New(item)), _) => Ok(Committed::Redundant(view(item)?)),
             (Ok(Written::Existing(item)), _) => Ok(Committed::Existing(view(item)?)),
-            (Err(crate::Error::Internal(cause)), Some((key, fingerprint))) if cause.is::<KeyTaken>() => {
+            (Err(crate::Error::KeyTaken), Some((key, fingerprint))) => {
                 self.answer_of_other(key, fingerprint).await.map(Committed::Replayed)
             }
             (Err(error), _) => Err(error),

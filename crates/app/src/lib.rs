@@ -30,7 +30,7 @@ use mv_core::{Caller, Client, Clock, Mint, Timestamp};
 use mv_store::Store;
 
 pub use error::{Error, Result, chain};
-pub use idempotency::Retry;
+pub use idempotency::{Begun, Creation, RenderMade, Retry, Sent};
 
 use auth::cache::AccessCache;
 use auth::passwords::Passwords;

@@ -28,11 +28,18 @@ impl<T: DeserializeOwned + ToSchema, S: Send + Sync> FromRequest<S> for Json<T> 
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let patch = request.method() == Method::PATCH;
-        check_content_type(request.headers(), patch)?;
-        let bytes = collect(request).await?;
-        parse(&bytes).map(Json)
+        parse(&json_bytes(request).await?).map(Json)
     }
+}
+
+/// The bytes of a body that is said to be JSON.
+///
+/// # Errors
+/// `unsupported_media_type`, `payload_too_large`, or what broke the body off.
+pub(super) async fn json_bytes(request: Request) -> Result<Bytes, ApiError> {
+    let patch = request.method() == Method::PATCH;
+    check_content_type(request.headers(), patch)?;
+    collect(request).await
 }
 
 /// A JSON body that may be missing altogether.
@@ -97,7 +104,11 @@ pub fn broken_body(error: &(dyn std::error::Error + 'static)) -> Error {
     }
 }
 
-fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, ApiError> {
+/// Reads a body as `T`.
+///
+/// # Errors
+/// `validation_error` that names every bad member.
+pub(super) fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, ApiError> {
     if bytes.is_empty() {
         return Err(Error::invalid("body", "Must be a JSON object").into());
     }
