@@ -11,6 +11,7 @@ mod idempotency;
 pub mod ingest;
 pub mod jobs;
 mod keyring;
+pub mod mail;
 pub mod media;
 pub mod ops;
 pub mod start;
@@ -71,6 +72,7 @@ pub struct App {
     pub(crate) segments: AtomicU64,
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
+    pub(crate) mail: Option<mail::Outbox>,
     options: Options,
 }
 
@@ -107,6 +109,12 @@ impl App {
             data: serde_json::json!({}),
             at: self.clock.now(),
         }
+    }
+
+    /// As `audit`; without a caller it is the operator at the machine itself.
+    pub(crate) fn audit_of(&self, by: Option<&Caller>, client: &Client, what: &'static str, resource: String) -> Entry {
+        let entry = self.audit(by, client, what, resource);
+        if by.is_none() { Entry { credential: "operator", ..entry } } else { entry }
     }
 
     /// An event about to be recorded.

@@ -15,6 +15,7 @@ use crate::auth::passwords::Passwords;
 use crate::auth::tokens::{JwtKeys, Tokens};
 use crate::idempotency::Running;
 use crate::keyring::Keyring;
+use crate::mail::{Outbox, Smtp};
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
 use crate::{App, Error, Options, Result};
@@ -35,6 +36,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// What the operator decided.
     pub options: Options,
+    /// The mail server, if there is one.
+    pub smtp: Option<Smtp>,
 }
 
 /// The root key does not belong to this database.
@@ -74,7 +77,7 @@ pub async fn check_root_key(store: &Store, key: &RootKey) -> Result<()> {
 impl App {
     /// The product over its parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options } = parts;
+        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options, smtp } = parts;
         Arc::new(Self {
             mint: Mint::new(clock.clone(), entropy.clone()),
             tokens: Tokens::new(jwt_keys, &root_key),
@@ -86,6 +89,7 @@ impl App {
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
             cursors: Cursors::new(&root_key),
             keyring: Keyring::new(root_key),
+            mail: smtp.map(Outbox::new),
             store,
             blobs,
             clock,

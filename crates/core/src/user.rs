@@ -106,7 +106,9 @@ pub fn check_time_zone(name: &str) -> Result<String, Error> {
 pub enum Registration {
     /// By anybody.
     Open,
-    /// By administrators alone.
+    /// By whoever has an invite.
+    Invite,
+    /// By administrators alone; invites do not open it.
     Closed,
 }
 
@@ -115,6 +117,7 @@ impl Registration {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Invite => "invite",
             Self::Closed => "closed",
         }
     }

@@ -19,12 +19,14 @@ mod columns;
 mod db;
 mod migrate;
 
+pub mod account_links;
 pub mod audit;
 pub mod blobs;
 pub mod collection_media;
 pub mod collections;
 pub mod events;
 pub mod idempotency;
+pub mod invites;
 pub mod media;
 pub mod media_list;
 pub mod sessions;

@@ -1,8 +1,8 @@
 //! What the operator does at the machine itself: no caller, since whoever can run the binary owns the data.
 
 use mv_core::user::User;
-use mv_core::{Code, Error, Role};
-use mv_store::{Tx, sessions, users};
+use mv_core::{Client, Role};
+use mv_store::{Tx, audit, sessions, users};
 
 use super::register::NewAccount;
 use crate::{App, Result};
@@ -33,16 +33,15 @@ impl App {
     /// `not_found`, `validation_error` on `password`.
     pub async fn reset_password(&self, login: &str, password: &str) -> Result<User> {
         mv_core::password::check_password("password", password)?;
-        let name = login.to_owned();
-        let Some((user, _)) = self.store.read(move |db| users::by_login(db, &name)).await? else {
-            return Err(Error::new(Code::NotFound, "There is no account with this e-mail or username").into());
-        };
+        let user = self.account_of(login).await?;
         let hash = self.passwords.hash(password).await?;
         let (id, now) = (user.id, self.now());
+        let entry = self.audit_of(None, &Client::default(), "password.reset", id.to_string());
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 users::set_password(tx, id, &hash, now)?;
                 sessions::revoke_all(tx, id, now)?;
+                audit::append(tx, &entry)?;
                 Ok(())
             })
             .await?;

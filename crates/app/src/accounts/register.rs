@@ -1,10 +1,13 @@
 //! New accounts, each with a key of its own under which all that it stores is sealed.
 
 use mv_core::event::Happened;
-use mv_core::user::{Registration, User, check_display_name, check_email, check_username};
-use mv_core::{Code, Error, Problems, Role};
-use mv_store::{Tx, events, users, vault};
+use mv_core::invite::Invite;
+use mv_core::user::{Registration, User, check_display_name, check_email, check_username, fold_login};
+use mv_core::{Client, Code, Error, Problems, Role, Timestamp};
+use mv_store::account_links::SecretHash;
+use mv_store::{Tx, audit, events, users, vault};
 
+use super::{invites, secret, setup};
 use crate::error::taken;
 use crate::{App, Result};
 
@@ -21,30 +24,72 @@ pub struct NewAccount {
     pub display_name: Option<String>,
 }
 
+/// Why an account may be made, asked again in the transaction that makes it.
+#[derive(Clone)]
+pub(super) enum Permit {
+    /// Registration is open, or an administrator or operator makes it.
+    Given,
+    /// By this invite, which works once.
+    Invite(Box<Invite>),
+    /// By the link to the first administrator's account.
+    Setup(SecretHash),
+}
+
+impl Permit {
+    fn spend(&self, tx: &Tx, user: &User, now: Timestamp) -> Result<()> {
+        match self {
+            Self::Given => Ok(()),
+            Self::Invite(invite) => invites::spend(tx, invite, user, now),
+            Self::Setup(hash) => setup::spend(tx, hash, now),
+        }
+    }
+}
+
 impl App {
-    /// Makes an account by registration.
+    /// Makes an account by registration. An invite is honoured where registration is open, and needed where it is
+    /// `invite`; where it is closed nothing opens it.
     ///
     /// # Errors
-    /// `forbidden` where registration is closed, `validation_error`, `conflict` where the e-mail or username is taken.
-    pub async fn register(&self, account: NewAccount) -> Result<User> {
-        if self.options().registration == Registration::Closed {
-            return Err(Error::new(Code::Forbidden, "Registration is closed on this server").into());
-        }
-        self.create_account(account, Role::User).await
+    /// `forbidden` where registration is closed or needs an invite; `gone` for an invite that does not hold;
+    /// `validation_error`, also where the invite is another address's; `conflict` where the e-mail or username is taken.
+    pub async fn register(&self, account: NewAccount, invite: Option<&str>, client: &Client) -> Result<User> {
+        let forbidden = |message: &'static str| Err(Error::new(Code::Forbidden, message).into());
+        let (role, quota, permit) = match (self.options().registration, invite) {
+            (Registration::Closed, _) => return forbidden("Registration is closed on this server"),
+            (Registration::Invite, None) => return forbidden("Registration on this server needs an invite"),
+            (Registration::Open, None) => (Role::User, None, Permit::Given),
+            (Registration::Open | Registration::Invite, Some(secret)) => {
+                let invite = self.invite_of(secret).await?;
+                if invite.email.as_deref().is_some_and(|email| fold_login(email) != fold_login(&account.email)) {
+                    return Err(Error::invalid("email", "Must be the address that was invited").into());
+                }
+                (invite.role, invite.quota_bytes, Permit::Invite(Box::new(invite)))
+            }
+        };
+        let (mut user, password) = self.checked(account, role)?;
+        user.quota_bytes = quota.or(user.quota_bytes);
+        self.admit(user, &password, permit, client).await
     }
 
     /// Makes an account with this role.
     pub(crate) async fn create_account(&self, account: NewAccount, role: Role) -> Result<User> {
         let (user, password) = self.checked(account, role)?;
-        let hash = self.passwords.hash(&password).await?;
+        self.admit(user, &password, Permit::Given, &Client::default()).await
+    }
+
+    pub(super) async fn admit(&self, user: User, password: &str, permit: Permit, client: &Client) -> Result<User> {
+        let hash = self.passwords.hash(password).await?;
         let key = self.keyring.root.new_user_key(user.id, self.entropy.as_ref());
         let wrapped = self.keyring.root.wrap_user_key(&key, self.entropy.as_ref())?;
         let event = self.event(Happened::UserRegistered(user.id));
+        let entry = self.audit(None, client, "user.created", user.id.to_string());
         let made = user.clone();
         self.store
             .write(move |tx: &Tx| -> Result<()> {
+                permit.spend(tx, &made, made.created_at)?;
                 users::insert(tx, &made, &hash).map_err(|error| taken(error, &LOGIN_NAMES))?;
                 vault::insert_user_key(tx, made.id, key.version(), &wrapped, made.created_at)?;
+                audit::append(tx, &entry)?;
                 events::append(tx, &event)?;
                 Ok(())
             })
@@ -53,7 +98,7 @@ impl App {
         Ok(user)
     }
 
-    fn checked(&self, account: NewAccount, role: Role) -> Result<(User, String)> {
+    pub(super) fn checked(&self, account: NewAccount, role: Role) -> Result<(User, String)> {
         let mut problems = Problems::default();
         let email = problems.check(check_email(&account.email));
         problems.check(mv_core::password::check_password("password", &account.password));
@@ -75,6 +120,12 @@ impl App {
             updated_at: now,
         };
         Ok((user, account.password))
+    }
+
+    async fn invite_of(&self, secret: &str) -> Result<Invite> {
+        let (hash, now) = (secret::hash(secret), self.now());
+        let found = self.store.read(move |db| mv_store::invites::by_secret(db, &hash, now)).await?;
+        Ok(found.ok_or_else(secret::gone)?)
     }
 }
 

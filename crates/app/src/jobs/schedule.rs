@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mv_core::{SegmentId, Timestamp};
-use mv_store::{blobs, idempotency, media, sessions, tombstones};
+use mv_store::{account_links, blobs, idempotency, invites, media, sessions, tombstones};
 use tokio_util::sync::CancellationToken;
 
 use crate::idempotency::KEEP;
@@ -135,6 +135,9 @@ impl App {
         self.store.write(move |tx| idempotency::purge(tx, now.minus(KEEP))).await?;
         self.store.write(move |tx| tombstones::purge(tx, buried)).await?;
         self.store.write(move |tx| sessions::purge(tx, now)).await?;
+        // A day later than they ended: mails with links are counted by the day.
+        self.store.write(move |tx| account_links::purge(tx, now.minus(DAY))).await?;
+        self.store.write(move |tx| invites::purge(tx, now.minus(DAY))).await?;
         Ok(())
     }
 

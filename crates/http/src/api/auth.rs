@@ -30,6 +30,8 @@ pub struct RegisterRequest {
     username: Option<String>,
     /// What others see.
     display_name: Option<String>,
+    /// The secret of an invite: what stands behind `#invite=` in its address. Needed where `registration` is `invite`.
+    invite_token: Option<String>,
 }
 
 /// Make an account.
@@ -38,6 +40,7 @@ pub struct RegisterRequest {
 pub async fn register(
     State(state): State<AppState>,
     _: Query<NoParameters>,
+    Sender(client): Sender,
     Json(body): Json<RegisterRequest>,
 ) -> Result<Answer<UserOut>, ApiError> {
     let account = NewAccount {
@@ -46,7 +49,7 @@ pub async fn register(
         username: body.username,
         display_name: body.display_name,
     };
-    Ok(Answer::created(state.app.register(account).await?.into()))
+    Ok(Answer::created(state.app.register(account, body.invite_token.as_deref(), &client).await?.into()))
 }
 
 /// A name and a password.

@@ -1,8 +1,10 @@
 //! Handlers: each parses, calls one use case and renders. Files here never import each other.
 
+pub mod account_links;
 pub mod auth;
 pub mod collection_archive;
 pub mod collections;
+pub mod invites;
 pub mod media;
 pub mod server;
 pub mod users;
