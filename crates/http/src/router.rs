@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{account_links, auth, collection_archive, collections, invites, media, server, users};
+use crate::api::{account_links, auth, collection_archive, collections, invites, media, server, users, whoami};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::{docs_page, layers, link_pages, openapi, ops};
@@ -25,6 +25,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(auth::login))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
+        .routes(routes!(whoami::whoami))
         .routes(routes!(users::me, users::update))
         // links that work once
         .routes(routes!(account_links::set_up))

@@ -1,5 +1,6 @@
 //! What the operator does at the machine itself: no caller, since whoever can run the binary owns the data.
 
+use mv_core::audit::Entry;
 use mv_core::user::User;
 use mv_core::{Client, Role};
 use mv_store::{Tx, audit, sessions, users};
@@ -13,7 +14,8 @@ impl App {
     /// # Errors
     /// `validation_error`, `conflict` where the e-mail or username is taken.
     pub async fn create_admin(&self, account: NewAccount) -> Result<User> {
-        self.create_account(account, Role::Admin).await
+        let entry = self.operated("user.created", String::new());
+        self.create_account(account, self.rights(Role::Admin), entry).await
     }
 
     /// Makes the administrator that the settings name, if there is none yet. Returns whether one was made.
@@ -36,7 +38,7 @@ impl App {
         let user = self.account_of(login).await?;
         let hash = self.passwords.hash(password).await?;
         let (id, now) = (user.id, self.now());
-        let entry = self.audit_of(None, &Client::default(), "password.reset", id.to_string());
+        let entry = self.operated("user.password_reset", id.to_string());
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 users::set_password(tx, id, &hash, now)?;
@@ -47,5 +49,10 @@ impl App {
             .await?;
         self.access.clear();
         Ok(user)
+    }
+
+    /// An entry of the audit trail for what the operator does at the machine.
+    fn operated(&self, what: &'static str, resource: String) -> Entry {
+        self.audit_of(None, &Client::default(), what, resource)
     }
 }

@@ -1,5 +1,6 @@
 //! New accounts, each with a key of its own under which all that it stores is sealed.
 
+use mv_core::audit::Entry;
 use mv_core::event::Happened;
 use mv_core::invite::Invite;
 use mv_core::user::{Registration, User, check_display_name, check_email, check_username, fold_login};
@@ -45,6 +46,15 @@ impl Permit {
     }
 }
 
+/// What a new account may do and hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rights {
+    /// Its role.
+    pub(crate) role: Role,
+    /// Bytes that it may hold; `None` is no limit.
+    pub(crate) quota_bytes: Option<u64>,
+}
+
 impl App {
     /// Makes an account by registration. An invite is honoured where registration is open, and needed where it is
     /// `invite`; where it is closed nothing opens it.
@@ -54,43 +64,56 @@ impl App {
     /// `validation_error`, also where the invite is another address's; `conflict` where the e-mail or username is taken.
     pub async fn register(&self, account: NewAccount, invite: Option<&str>, client: &Client) -> Result<User> {
         let forbidden = |message: &'static str| Err(Error::new(Code::Forbidden, message).into());
-        let (role, quota, permit) = match (self.options().registration, invite) {
+        let (rights, permit) = match (self.options().registration, invite) {
             (Registration::Closed, _) => return forbidden("Registration is closed on this server"),
             (Registration::Invite, None) => return forbidden("Registration on this server needs an invite"),
-            (Registration::Open, None) => (Role::User, None, Permit::Given),
+            (Registration::Open, None) => (self.rights(Role::User), Permit::Given),
             (Registration::Open | Registration::Invite, Some(secret)) => {
                 let invite = self.invite_of(secret).await?;
                 if invite.email.as_deref().is_some_and(|email| fold_login(email) != fold_login(&account.email)) {
                     return Err(Error::invalid("email", "Must be the address that was invited").into());
                 }
-                (invite.role, invite.quota_bytes, Permit::Invite(Box::new(invite)))
+                let usual = self.rights(invite.role);
+                let rights = Rights { quota_bytes: invite.quota_bytes.or(usual.quota_bytes), ..usual };
+                (rights, Permit::Invite(Box::new(invite)))
             }
         };
-        let (mut user, password) = self.checked(account, role)?;
-        user.quota_bytes = quota.or(user.quota_bytes);
-        self.admit(user, &password, permit, client).await
+        let entry = self.audit(None, client, "user.created", String::new());
+        self.admit(account, rights, permit, entry).await
     }
 
-    /// Makes an account with this role.
-    pub(crate) async fn create_account(&self, account: NewAccount, role: Role) -> Result<User> {
-        let (user, password) = self.checked(account, role)?;
-        self.admit(user, &password, Permit::Given, &Client::default()).await
+    /// The rights of a new account of which nothing else is said.
+    pub(crate) fn rights(&self, role: Role) -> Rights {
+        Rights { role, quota_bytes: self.options().default_quota_bytes }
     }
 
-    pub(super) async fn admit(&self, user: User, password: &str, permit: Permit, client: &Client) -> Result<User> {
-        let hash = self.passwords.hash(password).await?;
+    /// Makes an account with these rights. `entry` tells who makes it; of which account is filled in here.
+    pub(crate) async fn create_account(&self, account: NewAccount, rights: Rights, entry: Entry) -> Result<User> {
+        self.admit(account, rights, Permit::Given, entry).await
+    }
+
+    /// As `create_account`, by what is spent with it.
+    pub(super) async fn admit(
+        &self,
+        account: NewAccount,
+        rights: Rights,
+        permit: Permit,
+        entry: Entry,
+    ) -> Result<User> {
+        let (user, password) = self.checked(account, rights)?;
+        let hash = self.passwords.hash(&password).await?;
         let key = self.keyring.root.new_user_key(user.id, self.entropy.as_ref());
         let wrapped = self.keyring.root.wrap_user_key(&key, self.entropy.as_ref())?;
         let event = self.event(Happened::UserRegistered(user.id));
-        let entry = self.audit(None, client, "user.created", user.id.to_string());
         let made = user.clone();
+        let entry = Entry { resource: made.id.to_string(), ..entry };
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 permit.spend(tx, &made, made.created_at)?;
                 users::insert(tx, &made, &hash).map_err(|error| taken(error, &LOGIN_NAMES))?;
                 vault::insert_user_key(tx, made.id, key.version(), &wrapped, made.created_at)?;
-                audit::append(tx, &entry)?;
                 events::append(tx, &event)?;
+                audit::append(tx, &entry)?;
                 Ok(())
             })
             .await?;
@@ -98,7 +121,7 @@ impl App {
         Ok(user)
     }
 
-    pub(super) fn checked(&self, account: NewAccount, role: Role) -> Result<(User, String)> {
+    fn checked(&self, account: NewAccount, rights: Rights) -> Result<(User, String)> {
         let mut problems = Problems::default();
         let email = problems.check(check_email(&account.email));
         problems.check(mv_core::password::check_password("password", &account.password));
@@ -111,9 +134,9 @@ impl App {
             email: email.unwrap_or_default(),
             username,
             display_name,
-            role,
+            role: rights.role,
             time_zone: "UTC".to_owned(),
-            quota_bytes: self.options().default_quota_bytes,
+            quota_bytes: rights.quota_bytes,
             link_epoch: 0,
             disabled: false,
             created_at: now,

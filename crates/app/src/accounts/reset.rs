@@ -61,7 +61,7 @@ impl App {
             return Ok(None);
         };
         let (secret, hash) = secret::make(self.entropy.as_ref());
-        let entry = self.audit(None, &client, "password.forgotten", user.id.to_string());
+        let entry = self.audit(None, &client, "user.password_forgotten", user.id.to_string());
         let (id, now) = (user.id, self.now());
         let made = self
             .store
@@ -91,7 +91,7 @@ impl App {
         let found = self.store.read(move |db| account_links::find(db, &hash, LinkKind::Reset, now)).await?;
         let user = found.and_then(|link| link.user_id).ok_or_else(secret::gone)?;
         let password_hash = self.passwords.hash(password).await?;
-        let entry = self.audit(None, client, "password.reset", user.to_string());
+        let entry = self.audit(None, client, "user.password_reset", user.to_string());
         let now = self.now();
         self.store
             .write(move |tx: &Tx| -> Result<()> {

@@ -7,3 +7,4 @@ pub mod logout;
 pub mod passwords;
 pub mod refresh;
 pub mod tokens;
+pub mod whoami;

@@ -142,15 +142,18 @@ pub struct RefreshRequest {
 pub async fn refresh(
     State(state): State<AppState>,
     _: Query<NoParameters>,
+    Sender(client): Sender,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<RefreshRequest>,
 ) -> Result<Response, ApiError> {
     if let Some(RefreshRequest { refresh_token }) = body {
-        return Ok(tokens(state.app.refresh_by_token(&refresh_token).await?));
+        return Ok(tokens(state.app.refresh_by_token(&refresh_token, &client).await?));
     }
     let refused = |error: ApiError| bad_credentials(error);
     match bearer(&headers).map_err(|error| refused(error.into()))? {
-        Some(token) => Ok(tokens(state.app.refresh_by_bearer(token).await.map_err(|error| refused(error.into()))?)),
+        Some(token) => {
+            Ok(tokens(state.app.refresh_by_bearer(token, &client).await.map_err(|error| refused(error.into()))?))
+        }
         None => Err(Error::unauthorized("A refresh token or an access token is required").into()),
     }
 }
@@ -162,7 +165,8 @@ pub async fn logout(
     State(state): State<AppState>,
     _: Query<NoParameters>,
     Auth(auth, _): Auth<area::Account>,
+    Sender(client): Sender,
 ) -> Result<Response, ApiError> {
-    state.app.logout(&auth.caller).await?;
+    state.app.logout(&auth.caller, &client).await?;
     Ok(NoContent.into_response())
 }

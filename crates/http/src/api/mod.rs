@@ -8,3 +8,4 @@ pub mod invites;
 pub mod media;
 pub mod server;
 pub mod users;
+pub mod whoami;

@@ -19,6 +19,7 @@ mod operate;
 mod proxies;
 mod refresh;
 mod register;
+mod sessions;
 mod wire;
 
 /// The password that `Server::user` gives.
