@@ -4,8 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use lettre::message::Mailbox;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use mv_core::{EventId, Mint};
 
@@ -106,9 +106,19 @@ impl Smtp {
             .message_id(Some(id))
             .raw_header(automatic)
             .header(ContentType::TEXT_PLAIN)
-            .body(letter.text())
+            .body(plain(letter.text()))
             .ok()
     }
+}
+
+/// The text as it stands, so that a link stays whole also for who reads the raw mail: RFC 5322 section 2.1.1 allows lines
+/// of 998 characters, while lettre would fold those of more than 76.
+fn plain(text: String) -> Body {
+    if text.is_ascii() && text.lines().all(|line| line.len() <= 998) {
+        let lines = text.replace('\n', "\r\n").into_bytes();
+        return Body::dangerous_pre_encoded(lines, ContentTransferEncoding::SevenBit);
+    }
+    Body::new(text)
 }
 
 #[cfg(test)]
@@ -161,6 +171,11 @@ mod tests {
         ];
         assert_eq!(names.iter().filter(|name| !known.contains(name)).count(), 0, "{head}");
         assert!(names.len() >= 8, "{head}");
+        let long = "https://vault.example.org/reset#token=".to_owned() + &"x".repeat(100);
+        let letter = Letter::Reset { to: "a@b.de".into(), url: long.clone() };
+        let text = String::from_utf8(smtp.message(&letter, &mint).unwrap().formatted()).unwrap();
+        assert!(text.contains(&format!("\r\n\r\n{long}\r\n")), "{text}");
+        assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
     }
 
     #[test]
