@@ -19,6 +19,7 @@ pub mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use mv_blobs::{Blobs, Sealer};
 use mv_core::audit::{self, Entry};
@@ -52,6 +53,8 @@ pub struct Options {
     pub tombstone_days: u32,
     /// What stands before the path in signed links, without a slash at the end.
     pub public_url: String,
+    /// Whether people find each other by their exact address or username.
+    pub users_lookup: bool,
     /// How many passwords are hashed at once.
     pub password_threads: usize,
 }
@@ -70,6 +73,8 @@ pub struct App {
     pub(crate) links: Arc<Links>,
     pub(crate) running: Running,
     pub(crate) segments: AtomicU64,
+    /// The monotonic time at which the process began to serve.
+    pub(crate) started: Duration,
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
     pub(crate) mail: Option<mail::Outbox>,

@@ -40,6 +40,9 @@ pub struct Parts {
     pub smtp: Option<Smtp>,
 }
 
+/// The name of the root key's check value in the database.
+pub(crate) const ROOT_KEY_CHECK: &str = "root_key_check";
+
 /// The root key does not belong to this database.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -63,14 +66,20 @@ pub async fn has_no_blobs(store: &Store) -> Result<bool> {
 
 /// Whether the database was made with a root key already: then a missing key file must not be made anew.
 pub async fn has_root_key(store: &Store) -> Result<bool> {
-    let held: Option<Vec<u8>> = store.read(|db| vault::get(db, "root_key_check")).await?;
+    let held: Option<Vec<u8>> = store.read(|db| vault::get(db, ROOT_KEY_CHECK)).await?;
     Ok(held.is_some())
+}
+
+/// Whether this is the root key of the database, which has one.
+pub async fn is_root_key(store: &Store, key: &RootKey) -> Result<bool> {
+    let held: Option<Vec<u8>> = store.read(|db| vault::get(db, ROOT_KEY_CHECK)).await?;
+    Ok(held.is_some_and(|held| key.matches(&held)))
 }
 
 /// Compares the root key with the check value in the database, which is written at the first start.
 pub async fn check_root_key(store: &Store, key: &RootKey) -> Result<()> {
     let value = key.check_value();
-    let held = store.write(move |tx| vault::get_or_insert(tx, "root_key_check", &value)).await?;
+    let held = store.write(move |tx| vault::get_or_insert(tx, ROOT_KEY_CHECK, &value)).await?;
     if key.matches(&held) { Ok(()) } else { Err(Error::internal(WrongRootKey { fingerprint: key.fingerprint() })) }
 }
 
@@ -86,6 +95,7 @@ impl App {
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),
             segments: AtomicU64::new(0),
+            started: clock.mono(),
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
             cursors: Cursors::new(&root_key),
             keyring: Keyring::new(root_key),

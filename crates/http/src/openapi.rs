@@ -32,6 +32,11 @@ impl Modify for Common {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
         let bearer = bearer.description(Some("The access token that login gives.")).build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let cookie = ApiKeyValue::with_description(
+            "__Host-mediavault_refresh",
+            "The refresh token as a login with `mode=cookie` sets it, for pages that this server serves. Over plain HTTP on loopback it is called `mediavault_refresh`.",
+        );
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         let signature = ApiKeyValue::with_description("sig", "The signature of a link, as `urls.content` holds it.");
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Query(signature)));
     }

@@ -11,7 +11,10 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{account_links, auth, collection_archive, collections, invites, media, server, users, whoami};
+use crate::api::{
+    account, account_links, admin, auth, collection_archive, collections, invites, lookup, media, server, sessions,
+    users, whoami,
+};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::{docs_page, layers, link_pages, openapi, ops};
@@ -26,7 +29,12 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
         .routes(routes!(whoami::whoami))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
         .routes(routes!(users::me, users::update))
+        .routes(routes!(account::usage))
+        .routes(routes!(account::change_password))
+        .routes(routes!(lookup::lookup))
         // links that work once
         .routes(routes!(account_links::set_up))
         .routes(routes!(account_links::forgot_password))
@@ -51,6 +59,11 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(collections::remove_media))
         .routes(routes!(collections::set_order, collections::move_media))
         .routes(routes!(collection_archive::get, collection_archive::head))
+        // administration
+        .routes(routes!(admin::users::create, admin::users::list))
+        .routes(routes!(admin::users::get, admin::users::update))
+        .routes(routes!(admin::stats::get))
+        .routes(routes!(admin::audit::list))
 }
 
 /// The description of the API.

@@ -44,6 +44,8 @@ pub enum Command {
     Admin(AdminCommand),
     /// Bring the database to this version's schema.
     Migrate,
+    /// Give a vault that is not served a new root key; the old one is kept beside it.
+    RotateRootKey,
     /// Compare database and files with each other; the server must be stopped.
     Check(CheckFlags),
     /// Print the description of the API (OpenAPI 3.1).

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use mv_app::accounts::register::NewAccount;
+use mv_app::ops::root_key;
 use mv_app::start::{self, Parts};
 use mv_app::{App, Options, mail};
 use mv_blobs::{Blobs, DEFAULT_THREADS, KeyFileError, LocalStore, RootKey, VaultLock};
@@ -234,6 +235,7 @@ fn options(settings: &Settings, public_url: String) -> Options {
         trash_days: days(settings.trash_retention),
         tombstone_days: days(settings.tombstone_retention),
         public_url,
+        users_lookup: settings.users_lookup,
         password_threads: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }
@@ -245,12 +247,41 @@ async fn root_key(settings: &Settings, store: &Store, entropy: &dyn Entropy) -> 
             make_folder(folder)?;
         }
     }
-    match RootKey::load(&settings.root_key_file) {
+    let key = match RootKey::load(&settings.root_key_file) {
         Err(KeyFileError::Missing(_)) if !start::has_root_key(store).await? => {
-            Ok(RootKey::create(&settings.root_key_file, entropy)?)
+            RootKey::create(&settings.root_key_file, entropy)?
         }
-        loaded => Ok(loaded?),
+        loaded => loaded?,
+    };
+    finish_rotation(settings, store, key).await
+}
+
+/// A rotation that died between its commit and the exchange of the files is finished: the next key is then the right one.
+async fn finish_rotation(settings: &Settings, store: &Store, key: RootKey) -> Result<RootKey, OpenFailure> {
+    let file = &settings.root_key_file;
+    let Ok(next) = RootKey::load(&RootKey::next_path(file)) else { return Ok(key) };
+    if start::is_root_key(store, &key).await? || !start::is_root_key(store, &next).await? {
+        return Ok(key);
     }
+    RootKey::put_in_place(file, &key)?;
+    tracing::warn!("finished the rotation of the root key that was interrupted");
+    Ok(next)
+}
+
+/// Gives a vault that nobody serves a new root key; returns its fingerprint and how many users' keys were wrapped anew.
+///
+/// # Errors
+/// `OpenFailure`; where the vault is served, nothing is changed.
+pub async fn rotate_root_key(settings: &Settings, machine: Machine) -> Result<(String, usize), OpenFailure> {
+    // Opening it checks all that a start checks, and holds the lock meanwhile.
+    let vault = open(settings, String::new(), machine.clone(), Sharing::Alone).await?;
+    let file = &settings.root_key_file;
+    let current = Arc::new(RootKey::load(file)?);
+    let next = Arc::new(RootKey::create(&RootKey::next_path(file), machine.entropy.as_ref())?);
+    let count = root_key::rotate(&vault.store, Arc::clone(&current), Arc::clone(&next), machine.entropy).await?;
+    RootKey::put_in_place(file, &current)?;
+    vault.close().await;
+    Ok((next.fingerprint(), count))
 }
 
 /// Makes a folder and those above it, for their owner alone. Durable when this returns: a power cut soon after the first

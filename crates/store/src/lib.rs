@@ -20,6 +20,7 @@ mod db;
 mod migrate;
 
 pub mod account_links;
+pub mod administration;
 pub mod audit;
 pub mod blobs;
 pub mod collection_media;

@@ -129,6 +129,33 @@ pub fn set_password(tx: &Tx, id: UserId, hash: &str, now: Timestamp) -> Result<b
     Ok(tx.changed(statement.bind(id).bind(hash).bind(now))? == 1)
 }
 
+/// A new password in place of the one with this hash: every signed link of the user dies with it. Of many at once
+/// exactly one succeeds.
+pub fn replace_password(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str, now: Timestamp) -> Result<bool> {
+    let statement = sql("UPDATE users SET password_hash = $3, link_epoch = link_epoch + 1, updated_at = $4
+                         WHERE id = $1 AND password_hash = $2");
+    let replaced = tx.changed(statement.bind(id).bind(old_hash).bind(new_hash).bind(now))? == 1;
+    if replaced {
+        account_links::end_all(tx, id, now)?;
+    }
+    Ok(replaced)
+}
+
+/// The account with exactly this e-mail address, whatever the case.
+pub fn by_email(db: &Conn, email: &str) -> Result<Option<User>> {
+    db.optional(
+        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.email_folded = $1")).bind(fold_login(email)),
+    )
+}
+
+/// The account with exactly this username, whatever the case.
+pub fn by_username(db: &Conn, username: &str) -> Result<Option<User>> {
+    db.optional(
+        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username_folded = $1"))
+            .bind(fold_login(username)),
+    )
+}
+
 /// Whether there is an administrator.
 pub fn any_admin(db: &Conn) -> Result<bool> {
     let found: Option<UserId> =
@@ -144,11 +171,4 @@ pub fn list_any(db: &Conn, after: Option<UserId>, limit: u32) -> Result<Vec<User
     }
     query.push(" ORDER BY u.id LIMIT ").push_bind(limit);
     db.all(query)
-}
-
-/// Writes the account's role and whether it may be used.
-pub fn set_standing_any(tx: &Tx, user: &User) -> Result<()> {
-    let statement = sql("UPDATE users SET role = $2, disabled = $3, updated_at = $4 WHERE id = $1");
-    tx.changed(statement.bind(user.id).bind(user.role.as_str()).bind(user.disabled).bind(user.updated_at))?;
-    Ok(())
 }

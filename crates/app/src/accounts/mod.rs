@@ -1,8 +1,12 @@
 //! Accounts: made, shown and changed; invites to them, and links that lead back into them.
 
 pub mod admin;
+pub mod administration;
+pub mod held;
 pub mod invites;
+pub mod lookup;
 pub mod operator;
+pub mod password;
 pub mod profile;
 pub mod register;
 pub mod reset;

@@ -4,6 +4,7 @@ use mv_core::user::User;
 use mv_core::{Client, Code, Error, Role, UserId};
 use mv_store::{Tx, audit, sessions, users};
 
+use super::administration::RightsPatch;
 use crate::{App, Result};
 
 /// What is done to an account.
@@ -45,39 +46,32 @@ impl App {
     /// Does this to the account with this e-mail address or username. Returns the account as it is then.
     ///
     /// # Errors
-    /// `not_found`.
+    /// `not_found`; `conflict` where nobody could administer any more.
     pub async fn act_on_account(&self, login: &str, act: Act) -> Result<User> {
-        let id = self.account_of(login).await?.id;
-        let what = match act {
-            Act::Disable => "user.disabled",
-            Act::Enable => "user.enabled",
-            Act::Promote => "user.promoted",
-            Act::Demote => "user.demoted",
-            Act::EndSessions => "user.sessions_ended",
+        let user = self.account_of(login).await?;
+        let patch = match act {
+            Act::Disable => RightsPatch { disabled: Some(true), ..RightsPatch::default() },
+            Act::Enable => RightsPatch { disabled: Some(false), ..RightsPatch::default() },
+            Act::Promote => RightsPatch { role: Some(Role::Admin), ..RightsPatch::default() },
+            Act::Demote => RightsPatch { role: Some(Role::User), ..RightsPatch::default() },
+            Act::EndSessions => {
+                self.end_sessions(user.id).await?;
+                return Ok(user);
+            }
         };
-        let entry = self.audit_of(None, &Client::default(), what, id.to_string());
+        Ok(self.change_rights(None, &Client::default(), user.id, patch).await?.user)
+    }
+
+    async fn end_sessions(&self, user: UserId) -> Result<()> {
+        let entry = self.audit_of(None, &Client::default(), "user.sessions_ended", user.to_string());
         let now = self.now();
-        let changed = self
-            .store
-            .write(move |tx: &Tx| -> Result<User> {
-                let mut user = users::find_for_change(tx, id)?.ok_or_else(Error::not_found)?;
-                match act {
-                    Act::Disable => user.disabled = true,
-                    Act::Enable => user.disabled = false,
-                    Act::Promote => user.role = Role::Admin,
-                    Act::Demote => user.role = Role::User,
-                    Act::EndSessions => {}
-                }
-                user.updated_at = now;
-                users::set_standing_any(tx, &user)?;
-                if matches!(act, Act::Disable | Act::EndSessions) {
-                    sessions::revoke_all(tx, id, now)?;
-                }
-                audit::append(tx, &entry)?;
-                Ok(user)
+        self.store
+            .write(move |tx: &Tx| {
+                sessions::revoke_all(tx, user, now)?;
+                audit::append(tx, &entry)
             })
             .await?;
         self.access.clear();
-        Ok(changed)
+        Ok(())
     }
 }

@@ -49,7 +49,8 @@ impl App {
         let mut changes = patch.checked()?;
         let proved = changes.moves(&held);
         if proved {
-            self.prove(&held, patch.current_password).await?;
+            let password = patch.current_password.ok_or_else(unproved)?;
+            self.prove("current_password", id, &password).await?;
         }
         // Another way to write the same login name needs no proof that it is read.
         let elsewhere = |email: &String| fold_login(email) != fold_login(&held.email);
@@ -96,18 +97,6 @@ impl App {
         }
         self.access.clear();
         Ok(user)
-    }
-
-    async fn prove(&self, user: &User, password: Option<String>) -> Result<()> {
-        let Some(password) = password else {
-            return Err(unproved().into());
-        };
-        let id = user.id;
-        let hash = self.store.read(move |db| users::password_hash(db, id)).await?;
-        if self.passwords.verify(&password, hash).await?.holds {
-            return Ok(());
-        }
-        Err(Error::invalid("current_password", "Is not the account's password").into())
     }
 }
 

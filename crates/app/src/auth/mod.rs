@@ -5,6 +5,8 @@ pub mod cache;
 pub mod login;
 pub mod logout;
 pub mod passwords;
+pub mod proof;
 pub mod refresh;
+pub mod sessions;
 pub mod tokens;
 pub mod whoami;

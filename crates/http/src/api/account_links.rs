@@ -127,7 +127,7 @@ pub struct ResetLink {
 }
 
 /// Make a link to a new password for a user, to be handed over by other means than mail. It works once, for an hour.
-#[utoipa::path(post, path = "/admin/users/{id}/reset-link", operation_id = "admin.users.reset_link", tag = "admin",
+#[utoipa::path(post, path = "/admin/users/{id}/reset-link", operation_id = "admin.users.resetLink", tag = "admin",
     params(("id" = String, Path, description = "The user.")),
     responses((status = 201, description = "The link.", body = Envelope<ResetLink>)))]
 pub async fn create_reset_link(

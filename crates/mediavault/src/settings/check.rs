@@ -44,6 +44,7 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
         trash_retention: days(Key::TrashRetentionDays),
         tombstone_retention: days(Key::TrashTombstoneDays),
         smtp: smtp(loaded)?,
+        users_lookup: loaded.text(Key::UsersLookup).as_deref() != Some("off"),
         metrics_token: loaded.text(Key::MetricsToken).map(Secret::new),
         shutdown_grace: Duration::from_secs(loaded.number(Key::ShutdownGraceSeconds).unwrap_or(0)),
         log: log(loaded)?,

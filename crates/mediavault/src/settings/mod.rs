@@ -55,6 +55,8 @@ pub struct Settings {
     pub trash_retention: Duration,
     /// How long deleted bytes are remembered.
     pub tombstone_retention: Duration,
+    /// Whether people find each other by their exact e-mail or username.
+    pub users_lookup: bool,
     /// The root key's file.
     pub root_key_file: PathBuf,
     /// The file of the key that signs access tokens.

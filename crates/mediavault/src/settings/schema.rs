@@ -116,7 +116,6 @@ const CORS: Part = Part::Later("cross-origin access");
 const RATES: Part = Part::Later("settable rate limits");
 const WEBHOOKS: Part = Part::Later("webhooks");
 const EVENTS: Part = Part::Later("the removal of old events");
-const LOOKUP: Part = Part::Later("the user lookup");
 const CONTENT: Part = Part::Later("a content address of its own");
 const PROCESSING: Part = Part::Later("media processing");
 
@@ -179,7 +178,7 @@ settings! {
         "Mail server: `smtps://user:password@host`, or `smtp://user:password@host?tls=required` where TLS begins after the greeting. Needs `smtp.from`.";
     SmtpFrom "smtp.from" Kind::Text, Default::Nothing, HERE,
         "Sender of the mails, such as `Media Vault <vault@example.org>`. Needs `smtp.url`.";
-    UsersLookup "users.lookup" Kind::Choice(&["exact", "off"]), Default::Is("exact"), LOOKUP,
+    UsersLookup "users.lookup" Kind::Choice(&["exact", "off"]), Default::Is("exact"), HERE,
         "Whether users find each other by their exact e-mail or username.";
     KeysFile "keys.file" Kind::Path, Default::From("`keys/root.key` beside the database"), HERE,
         "The root key (mode 0600), made when missing. Without it nothing can be read: back it up.";

@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 
 mod admin;
 mod bodies;
+mod cookies;
 mod envelope;
 mod jwt;
 mod login;
+mod lookup;
 mod me;
 mod operate;
+mod password;
 mod proxies;
 mod refresh;
 mod register;

@@ -120,6 +120,7 @@ on_both!(closed_stays_closed, with_root().and("registration", "closed"), |server
 on_both!(what_a_former_administrator_promised_does_not_hold, invited_only(), |server| async move {
     let root = root(&server).await;
     let token = secret(&root.post("/admin/invites", json!({ "role": "admin" })).await.expect(201)["url"]);
+    server.app().create_admin(named("boss")).await.unwrap();
     server.app().act_on_account(ROOT, mv_app::accounts::operator::Act::Demote).await.unwrap();
     server.anonymous().post("/auth/register", account("ann", &token)).await.error_on(410, "gone", &[]);
     server.app().act_on_account(ROOT, mv_app::accounts::operator::Act::Promote).await.unwrap();

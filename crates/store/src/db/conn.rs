@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::error::{Error, Mistake};
 use super::row::{FromRow, Row};
-use super::sql::Sql;
+use super::sql::{Sql, per};
 use super::{Dialect, postgres_session, sqlite};
 
 /// The two drivers' connections.
@@ -53,6 +53,15 @@ impl Conn {
             Backend::Sqlite(_) => Dialect::Sqlite,
             Backend::Postgres(_) => Dialect::Postgres,
         }
+    }
+
+    /// How many bytes the database takes on its disk, as it says itself.
+    pub fn size_bytes(&self) -> Result<u64, Error> {
+        self.one(per(
+            self,
+            "SELECT p.page_count * s.page_size FROM pragma_page_count() p, pragma_page_size() s",
+            "SELECT pg_database_size(current_database())",
+        ))
     }
 
     /// The row, or nothing if there is none. More than one row is a mistake (`Broken`).
