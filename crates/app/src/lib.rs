@@ -7,6 +7,7 @@ pub mod archive;
 pub mod auth;
 pub mod collections;
 mod error;
+pub mod events;
 mod idempotency;
 pub mod ingest;
 pub mod jobs;
@@ -78,6 +79,8 @@ pub struct App {
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
     pub(crate) mail: Option<mail::Outbox>,
+    pub(crate) hub: Arc<events::hub::Hub>,
+    pub(crate) dispatched: events::dispatch::Progress,
     options: Options,
 }
 

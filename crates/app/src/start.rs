@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::auth::cache::AccessCache;
 use crate::auth::passwords::Passwords;
 use crate::auth::tokens::{JwtKeys, Tokens};
+use crate::events::dispatch::Progress;
 use crate::idempotency::Running;
 use crate::keyring::Keyring;
 use crate::mail::{Outbox, Smtp};
@@ -98,6 +99,8 @@ impl App {
             started: clock.mono(),
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
             cursors: Cursors::new(&root_key),
+            hub: Arc::default(),
+            dispatched: Progress::default(),
             keyring: Keyring::new(root_key),
             mail: smtp.map(Outbox::new),
             store,

@@ -61,6 +61,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0008_keys",
     "0009_account_links",
     "0015_administration",
+    "0016_event_order",
 ];
 
 /// Why a database cannot be opened.

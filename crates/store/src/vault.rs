@@ -25,9 +25,10 @@ pub fn replace(tx: &Tx, name: &str, held: &[u8], value: &[u8]) -> Result<bool> {
     Ok(tx.changed(statement.bind(name).bind(held.to_vec()).bind(value.to_vec()))? == 1)
 }
 
-/// Every user's wrapped key and its version, for the rotation of the root key. Names no owner's data, so it has no caller.
-pub fn user_keys_any(db: &Conn) -> Result<Vec<(UserId, u32, Vec<u8>)>> {
-    db.all(sql("SELECT user_id, version, wrapped FROM user_keys"))
+/// The wrapped keys and their versions of up to `limit` users behind this one, for the rotation of the root key.
+pub fn user_keys_any(db: &Conn, after: UserId, limit: u32) -> Result<Vec<(UserId, u32, Vec<u8>)>> {
+    let statement = sql("SELECT user_id, version, wrapped FROM user_keys WHERE user_id > $1 ORDER BY user_id LIMIT $2");
+    db.all(statement.bind(after).bind(limit))
 }
 
 /// The same key of a user, wrapped anew.

@@ -79,6 +79,7 @@ impl Server {
         let limits =
             mv_http::server::Options { shutdown_grace: Duration::from_secs(5), ..mv_http::server::Options::default() };
         let serving = mv_http::server::serve(listener, router, limits, stop.clone());
+        tokio::spawn(mv_app::events::dispatch::run(app.clone(), stop.clone()));
         let task = tokio::spawn(async move { serving.await.expect("the server runs") });
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let running = Mutex::new(Some((vault, task)));

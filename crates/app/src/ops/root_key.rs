@@ -4,11 +4,16 @@
 use std::sync::Arc;
 
 use mv_blobs::RootKey;
+use mv_core::UserId;
 use mv_core::entropy::Entropy;
 use mv_store::{Store, Tx, vault};
+use uuid::Uuid;
 
 use crate::start::ROOT_KEY_CHECK;
 use crate::{Error, Result};
+
+/// Keys read at once.
+const PAGE: u32 = 1000;
 
 /// Wraps all that the root key wraps under the next one. After this only `next` opens the vault. What is merely derived
 /// from the root key ends with it: refresh tokens, signed links, cursors and kept answers to retries.
@@ -26,12 +31,19 @@ pub async fn rotate(
             if !vault::replace(tx, ROOT_KEY_CHECK, &current.check_value(), &next.check_value())? {
                 return Err(Error::internal("the root key is not the one of this database"));
             }
-            let keys = vault::user_keys_any(tx)?;
-            for (user, version, wrapped) in &keys {
-                let key = current.unwrap_user_key(*user, *version, wrapped)?;
-                vault::rewrap_user_key(tx, *user, &next.wrap_user_key(&key, entropy.as_ref())?)?;
+            let (mut count, mut last) = (0, UserId::from_uuid(Uuid::nil()));
+            loop {
+                let keys = vault::user_keys_any(tx, last, PAGE)?;
+                for (user, version, wrapped) in &keys {
+                    let key = current.unwrap_user_key(*user, *version, wrapped)?;
+                    vault::rewrap_user_key(tx, *user, &next.wrap_user_key(&key, entropy.as_ref())?)?;
+                    last = *user;
+                }
+                count += keys.len();
+                if keys.len() < PAGE as usize {
+                    return Ok(count);
+                }
             }
-            Ok(keys.len())
         })
         .await
 }

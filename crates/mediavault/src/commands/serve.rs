@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
+use mv_app::events::dispatch;
 use mv_app::jobs::schedule;
 use mv_http::{router, server};
 use tokio::net::TcpListener;
@@ -56,12 +57,14 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     let vault = wire::open(settings, public_url.clone(), Machine::default(), Sharing::Alone).await?;
     vault.first_admin(settings).await.map_err(ServeFailure::Admin)?;
     let timetable = tokio::spawn(schedule::run(vault.app.clone(), stop.clone()));
+    let dispatcher = tokio::spawn(dispatch::run(vault.app.clone(), stop.clone()));
     let setup = vault.app.setup_link().await.map_err(ServeFailure::Setup)?;
     banner(settings, &vault, &public_url, setup.as_deref())?;
     let options = server::Options { shutdown_grace: settings.shutdown_grace, ..server::Options::default() };
     server::serve(listener, router::router(wire::app_state(vault.app.clone(), settings)), options, stop).await?;
     // The timetable stops with the same signal; what it was doing may be done twice.
     timetable.abort();
+    dispatcher.abort();
     vault.close().await;
     tracing::info!("stopped");
     Ok(())

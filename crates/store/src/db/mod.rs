@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use mv_core::Clock;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use self::conn::{Conn, Tx};
 use self::error::Error;
@@ -104,6 +104,8 @@ struct Shared {
     lanes: Lanes,
     clock: Arc<dyn Clock>,
     foreign_changes: Arc<AtomicU64>,
+    /// Counts commits that recorded events.
+    eventful: watch::Sender<u64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -164,7 +166,8 @@ impl Store {
             Target::Postgres(url) => postgres::open(&url, &options).await?,
         };
         let threads = Mutex::new(opened.threads);
-        Ok(Self(Arc::new(Shared { lanes: opened.lanes, clock, foreign_changes, threads })))
+        let eventful = watch::Sender::new(0);
+        Ok(Self(Arc::new(Shared { lanes: opened.lanes, clock, foreign_changes, eventful, threads })))
     }
 
     /// Which kind of database this is.
@@ -213,15 +216,27 @@ impl Store {
     {
         let place = Location::caller();
         async move {
-            let (job, answer) = pack(closure, self.origin(place));
+            let mut closure = closure;
+            let told = move |tx: &Tx| closure(tx).map(|value| (value, tx.is_eventful()));
+            let (job, answer) = pack(told, self.origin(place));
             match &self.0.lanes {
                 Lanes::Sqlite { writes, .. } => give(writes.push(job), Job::refuse),
                 Lanes::Postgres { fast, .. } => {
                     give(fast.push(postgres::Request::Write(job)), postgres::Request::refuse);
                 }
             }
-            receive(answer).await
+            let (value, is_eventful) = receive(answer).await?;
+            if is_eventful {
+                self.0.eventful.send_modify(|count| *count += 1);
+            }
+            Ok(value)
         }
+    }
+
+    /// Changes after each commit of this process that recorded events. Somebody who has stopped waiting for a write may
+    /// go untold, and so do commits of other processes: look now and then as well.
+    pub fn eventful_commits(&self) -> watch::Receiver<u64> {
+        self.0.eventful.subscribe()
     }
 
     async fn queue_read<T, E, F>(&self, closure: F, place: &'static Location<'static>, is_slow: bool) -> Result<T, E>
