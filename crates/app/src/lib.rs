@@ -12,6 +12,7 @@ mod idempotency;
 pub mod ingest;
 pub mod jobs;
 mod keyring;
+pub mod limits;
 pub mod mail;
 pub mod media;
 pub mod ops;
@@ -34,9 +35,11 @@ pub use idempotency::Retry;
 
 use auth::cache::AccessCache;
 use auth::passwords::Passwords;
+use auth::throttle::Throttle;
 use auth::tokens::Tokens;
 use idempotency::Running;
 use keyring::Keyring;
+use limits::{Limiter, Limits};
 use media::links::Links;
 
 /// What an operator decides.
@@ -58,6 +61,8 @@ pub struct Options {
     pub users_lookup: bool,
     /// How many passwords are hashed at once.
     pub password_threads: usize,
+    /// How many requests pass.
+    pub limits: Limits,
 }
 
 /// The product, less its wire: made once by the binary, shared by every request.
@@ -71,8 +76,10 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) access: AccessCache,
     pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
     pub(crate) links: Arc<Links>,
     pub(crate) running: Running,
+    pub(crate) limiter: Limiter,
     pub(crate) segments: AtomicU64,
     /// The monotonic time at which the process began to serve.
     pub(crate) started: Duration,
@@ -103,6 +110,11 @@ impl App {
     /// What the operator decided.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// The count of requests.
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     /// An entry of the audit trail about to be written: who did it, from where, to what.

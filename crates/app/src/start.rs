@@ -12,10 +12,12 @@ use uuid::Uuid;
 
 use crate::auth::cache::AccessCache;
 use crate::auth::passwords::Passwords;
+use crate::auth::throttle::Throttle;
 use crate::auth::tokens::{JwtKeys, Tokens};
 use crate::events::dispatch::Progress;
 use crate::idempotency::Running;
 use crate::keyring::Keyring;
+use crate::limits::Limiter;
 use crate::mail::{Outbox, Smtp};
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
@@ -90,11 +92,13 @@ impl App {
         let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options, smtp } = parts;
         Arc::new(Self {
             mint: Mint::new(clock.clone(), entropy.clone()),
+            throttle: Throttle::new(&root_key),
             tokens: Tokens::new(jwt_keys, &root_key),
             access: AccessCache::for_store(&store),
             passwords: Passwords::new(options.password_threads, entropy.clone()),
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),
+            limiter: Limiter::local(options.limits, clock.clone()),
             segments: AtomicU64::new(0),
             started: clock.mono(),
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),

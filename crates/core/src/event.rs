@@ -26,6 +26,8 @@ pub enum Happened {
     MediaRestored(MediaRef),
     /// An account was made.
     UserRegistered(UserId),
+    /// An account was deleted with all that it held.
+    UserDeleted(UserId),
     /// A collection was made.
     CollectionCreated(CollectionRef),
     /// Its name, description or order changed.
@@ -156,6 +158,7 @@ impl Happened {
             Self::MediaDeleted { .. } => "media.deleted",
             Self::MediaRestored(_) => "media.restored",
             Self::UserRegistered(_) => "user.registered",
+            Self::UserDeleted(_) => "user.deleted",
             Self::CollectionCreated(_) => "collection.created",
             Self::CollectionUpdated(_) => "collection.updated",
             Self::CollectionDeleted(_) => "collection.deleted",
@@ -169,7 +172,7 @@ impl Happened {
         match self {
             Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.user_id,
             Self::MediaDeleted { media, .. } => media.user_id,
-            Self::UserRegistered(user) => *user,
+            Self::UserRegistered(user) | Self::UserDeleted(user) => *user,
             Self::CollectionCreated(collection)
             | Self::CollectionUpdated(collection)
             | Self::CollectionDeleted(collection)
@@ -183,7 +186,7 @@ impl Happened {
         match self {
             Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.id.to_string(),
             Self::MediaDeleted { media, .. } => media.id.to_string(),
-            Self::UserRegistered(user) => user.to_string(),
+            Self::UserRegistered(user) | Self::UserDeleted(user) => user.to_string(),
             Self::CollectionCreated(collection)
             | Self::CollectionUpdated(collection)
             | Self::CollectionDeleted(collection)
@@ -200,7 +203,9 @@ impl Happened {
         match self {
             Self::MediaUploaded(item) | Self::MediaUpdated(item) | Self::MediaRestored(item) => media(item),
             Self::MediaDeleted { media: item, permanent } => with(media(item), "permanent", json!(permanent)),
-            Self::UserRegistered(user) => json!({ "id": user, "type": "user", "user_id": user }),
+            Self::UserRegistered(user) | Self::UserDeleted(user) => {
+                json!({ "id": user, "type": "user", "user_id": user })
+            }
             Self::CollectionCreated(it) | Self::CollectionUpdated(it) | Self::CollectionDeleted(it) => collection(it),
             Self::CollectionMediaAdded(it, ids) | Self::CollectionMediaRemoved(it, ids) => {
                 with(collection(it), "media_ids", json!(ids))

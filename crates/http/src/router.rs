@@ -31,7 +31,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(whoami::whoami))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
-        .routes(routes!(users::me, users::update))
+        .routes(routes!(users::me, users::update, account::delete))
         .routes(routes!(account::usage))
         .routes(routes!(account::change_password))
         .routes(routes!(lookup::lookup))

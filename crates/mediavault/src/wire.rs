@@ -194,7 +194,7 @@ pub fn app_state(app: Arc<App>, settings: &Settings) -> AppState {
         metrics_token: settings.metrics_token.as_ref().map(|token| token.expose().to_owned()),
         metrics: Box::new(move || metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default()),
     };
-    AppState { app, wire: Arc::new(wire) }
+    AppState::new(app, wire)
 }
 
 /// The process's one recorder of metrics.
@@ -235,6 +235,7 @@ fn options(settings: &Settings, public_url: String) -> Options {
         trash_days: days(settings.trash_retention),
         tombstone_days: days(settings.tombstone_retention),
         public_url,
+        limits: settings.limits,
         users_lookup: settings.users_lookup,
         password_threads: std::thread::available_parallelism().map_or(1, usize::from),
     }

@@ -43,7 +43,7 @@ pub fn page(
 
 /// How many accounts fit.
 pub fn count(db: &Conn, filter: &UserFilter) -> Result<u64> {
-    let mut query = sql("SELECT count(*) FROM users u WHERE TRUE");
+    let mut query = sql("SELECT count(*) FROM users u WHERE u.deleted_at IS NULL");
     narrow(&mut query, filter);
     db.one(query)
 }

@@ -60,6 +60,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0007_audit",
     "0008_keys",
     "0009_account_links",
+    "0010_deletions",
     "0015_administration",
     "0016_event_order",
 ];

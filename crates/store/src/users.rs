@@ -1,4 +1,5 @@
-//! Accounts. Lookups by login name are unscoped, since nobody is known yet at that moment.
+//! Accounts. Lookups by login name are unscoped, since nobody is known yet at that moment. A deleted account is not
+//! found by anything here; what is left of it is in `erasure.rs`.
 
 use mv_core::user::{User, fold_login};
 use mv_core::{Role, Timestamp, UserId};
@@ -59,12 +60,15 @@ pub fn insert(tx: &Tx, user: &User, password_hash: &str) -> Result<()> {
 
 /// The account.
 pub fn find(db: &Conn, id: UserId) -> Result<Option<User>> {
-    db.optional(sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1")).bind(id))
+    db.optional(
+        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL")).bind(id),
+    )
 }
 
 /// The account, held until the transaction ends, so that changes of it come one after the other.
 pub fn find_for_change(tx: &Tx, id: UserId) -> Result<Option<User>> {
-    let held = tx.changed(sql("UPDATE users SET updated_at = updated_at WHERE id = $1").bind(id))?;
+    let held =
+        tx.changed(sql("UPDATE users SET updated_at = updated_at WHERE id = $1 AND deleted_at IS NULL").bind(id))?;
     if held == 1 { find(tx, id) } else { Ok(None) }
 }
 
@@ -73,14 +77,22 @@ pub fn by_login(db: &Conn, name: &str) -> Result<Option<(User, String)>> {
     let folded = fold_login(name);
     // Two indexed lookups: `OR` over two unique columns reads both indexes on either database anyway.
     let by_email = db.optional(
-        sql(concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.email_folded = $1"))
-            .bind(folded.as_str()),
+        sql(concat!(
+            "SELECT ",
+            user_columns!(),
+            ", u.password_hash FROM users u WHERE u.email_folded = $1 AND u.deleted_at IS NULL"
+        ))
+        .bind(folded.as_str()),
     )?;
     match by_email {
         Some(found) => Ok(Some(found)),
         None => db.optional(
-            sql(concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.username_folded = $1"))
-                .bind(folded),
+            sql(concat!(
+                "SELECT ",
+                user_columns!(),
+                ", u.password_hash FROM users u WHERE u.username_folded = $1 AND u.deleted_at IS NULL"
+            ))
+            .bind(folded),
         ),
     }
 }
@@ -144,14 +156,15 @@ pub fn replace_password(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str, now
 /// The account with exactly this e-mail address, whatever the case.
 pub fn by_email(db: &Conn, email: &str) -> Result<Option<User>> {
     db.optional(
-        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.email_folded = $1")).bind(fold_login(email)),
+        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.email_folded = $1 AND u.deleted_at IS NULL"))
+            .bind(fold_login(email)),
     )
 }
 
 /// The account with exactly this username, whatever the case.
 pub fn by_username(db: &Conn, username: &str) -> Result<Option<User>> {
     db.optional(
-        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username_folded = $1"))
+        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username_folded = $1 AND u.deleted_at IS NULL"))
             .bind(fold_login(username)),
     )
 }

@@ -1,7 +1,8 @@
-//! Accounts: made, shown and changed; invites to them, and links that lead back into them.
+//! Accounts: made, shown, changed and deleted; invites to them, and links that lead back into them.
 
 pub mod admin;
 pub mod administration;
+pub mod delete;
 pub mod held;
 pub mod invites;
 pub mod lookup;

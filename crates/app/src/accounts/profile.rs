@@ -41,8 +41,8 @@ impl App {
     /// one is told; the rest changes at once.
     ///
     /// # Errors
-    /// `validation_error`, also where a new address comes without the right password; `conflict` where a name is taken;
-    /// `rate_limited` where very many new addresses were asked for.
+    /// `validation_error`, also where a new address comes without the right password; `rate_limited` after too many wrong
+    /// ones, and where very many new addresses were asked for; `conflict` where a name is taken.
     pub async fn update_profile(&self, caller: &Caller, patch: ProfilePatch, client: &Client) -> Result<User> {
         let id = caller.user();
         let held = self.store.read(move |db| users::find(db, id)).await?.ok_or_else(Error::not_found)?;

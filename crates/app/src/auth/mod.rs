@@ -8,5 +8,6 @@ pub mod passwords;
 pub mod proof;
 pub mod refresh;
 pub mod sessions;
+pub(crate) mod throttle;
 pub mod tokens;
 pub mod whoami;

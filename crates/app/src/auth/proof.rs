@@ -1,8 +1,9 @@
 //! The password once more, from somebody who is logged in already: before what a stolen session must not be able to do.
 
-use mv_core::{Error, UserId};
-use mv_store::users;
+use mv_core::{Client, Error, UserId};
+use mv_store::{Conn, Tx, users};
 
+use super::throttle::{guessed_right, may_guess};
 use crate::{App, Result};
 
 impl App {
@@ -10,14 +11,22 @@ impl App {
     /// make sure that the password is still the same when it happens.
     ///
     /// # Errors
-    /// `validation_error` on `field`, the member that the password came in.
+    /// `validation_error` on `field`, the member that the password came in; `rate_limited` after too many wrong ones.
     pub(crate) async fn prove(&self, field: &'static str, user: UserId, password: &str) -> Result<String> {
-        let hash = self.store.read(move |db| users::password_hash(db, user)).await?;
+        let (guess, now) = (self.throttle.proof(user), self.now());
+        let find = move |db: &Conn| -> Result<_> {
+            may_guess(db, &guess, now)?;
+            Ok(users::password_hash(db, user)?)
+        };
         // Nobody has a longer one: no work for it.
         let possible = password.chars().count() <= 256;
-        match hash {
-            Some(hash) if possible && self.passwords.verify(password, Some(hash.clone())).await?.holds => Ok(hash),
-            _ => Err(not_the_password(field).into()),
+        match self.store.read(find).await? {
+            Some(hash) if possible && self.passwords.verify(password, Some(hash.clone())).await?.holds => {
+                let now = self.now();
+                self.store.write(move |tx: &Tx| guessed_right(tx, &guess, now)).await?;
+                Ok(hash)
+            }
+            _ => Err(self.guessed_wrong(guess, &Client::default(), not_the_password(field)).await),
         }
     }
 }

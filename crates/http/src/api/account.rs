@@ -45,6 +45,29 @@ pub async fn usage(
     }))
 }
 
+/// Proof that it is the account's own user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteMe {
+    /// The password.
+    password: String,
+}
+
+/// Delete the account and all that it holds. It cannot be undone: the keys of its bytes are destroyed before this is
+/// answered.
+#[utoipa::path(delete, path = "/users/me", operation_id = "me.delete", tag = "users", request_body = DeleteMe,
+    responses((status = 204, description = "The account is gone.")))]
+pub async fn delete(
+    State(state): State<AppState>,
+    _: Query<NoParameters>,
+    Auth(auth, _): Auth<area::Account>,
+    Sender(client): Sender,
+    Json(body): Json<DeleteMe>,
+) -> Result<NoContent, ApiError> {
+    state.app.delete_me(&auth.caller, &client, &body.password).await?;
+    Ok(NoContent)
+}
+
 /// A new password and the old one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@ use super::load::Loaded;
 use super::schema::Key;
 use super::{Database, Exposure, FirstAdmin, Network, PublicUrl, Registration, Secret, Settings};
 use crate::telemetry::{Format, Log, parse_level};
+use mv_app::limits::Limits;
 use mv_app::mail::{BadSmtp, Smtp};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
         trusted_proxies,
         registration: registration(loaded),
         first_admin: first_admin(loaded)?,
+        limits: limits(loaded),
         max_upload_bytes: loaded.number(Key::MaxUploadBytes).unwrap_or(0),
         default_quota_bytes: loaded.number(Key::DefaultQuotaBytes),
         trash_retention: days(Key::TrashRetentionDays),
@@ -52,6 +54,17 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
     };
     settings.warnings = warnings(&settings);
     Ok(settings)
+}
+
+fn limits(loaded: &Loaded) -> Limits {
+    // Their bounds in the table fit.
+    let limit = |key: Key| loaded.number(key).and_then(|n| n.try_into().ok()).unwrap_or(1);
+    Limits {
+        anonymous: limit(Key::LimitsAnonymous),
+        user: limit(Key::LimitsAuthenticated),
+        api_key: limit(Key::LimitsApiKey),
+        delivery: limit(Key::LimitsDelivery),
+    }
 }
 
 fn listen(loaded: &Loaded) -> Result<SocketAddr, SettingsError> {

@@ -18,6 +18,7 @@ pub use network::{Network, NotANetwork};
 pub use public_url::{NotAnOrigin, PublicUrl};
 
 use crate::telemetry::Log;
+use mv_app::limits::Limits;
 use mv_app::mail::Smtp;
 use std::fmt;
 use std::net::SocketAddr;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub registration: Registration,
     /// The administrator to make when there is none.
     pub first_admin: Option<FirstAdmin>,
+    /// How many requests a minute pass.
+    pub limits: Limits,
     /// Largest upload in bytes.
     pub max_upload_bytes: u64,
     /// Quota of new users in bytes; none means no limit.

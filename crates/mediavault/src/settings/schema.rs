@@ -105,6 +105,9 @@ impl Key {
 /// Byte counts and other numbers end here, because both databases keep them as signed 64-bit integers.
 pub const MOST: u64 = i64::MAX as u64;
 
+/// The highest rate limit: the time of each request that counts is kept.
+const RATES: u64 = mv_app::limits::MOST_PER_MINUTE as u64;
+
 const fn number(least: u64, most: u64) -> Kind {
     Kind::Number { least, most }
 }
@@ -113,7 +116,7 @@ const HERE: Part = Part::Here;
 const NODES: Part = Part::Later("several nodes");
 const TLS: Part = Part::Later("TLS of its own");
 const CORS: Part = Part::Later("cross-origin access");
-const RATES: Part = Part::Later("settable rate limits");
+const SHARES: Part = Part::Later("shares");
 const WEBHOOKS: Part = Part::Later("webhooks");
 const EVENTS: Part = Part::Later("the removal of old events");
 const CONTENT: Part = Part::Later("a content address of its own");
@@ -152,15 +155,15 @@ settings! {
         "Make a self-signed certificate.";
     CorsAllowedOrigins "cors.allowed_origins" Kind::List, Default::Is("[]"), CORS,
         "Origins whose pages may call the API, credentials included.";
-    LimitsAnonymous "limits.anonymous_per_minute" number(1, MOST), Default::Is("60"), RATES,
+    LimitsAnonymous "limits.anonymous_per_minute" number(1, RATES), Default::Is("60"), HERE,
         "Requests a minute for an anonymous address.";
-    LimitsAuthenticated "limits.authenticated_per_minute" number(1, MOST), Default::Is("1000"), RATES,
+    LimitsAuthenticated "limits.authenticated_per_minute" number(1, RATES), Default::Is("1000"), HERE,
         "Requests a minute for a user.";
-    LimitsApiKey "limits.api_key_per_minute" number(1, MOST), Default::Is("5000"), RATES,
+    LimitsApiKey "limits.api_key_per_minute" number(1, RATES), Default::Is("5000"), HERE,
         "Requests a minute for an API key.";
-    LimitsDelivery "limits.delivery_per_minute" number(1, MOST), Default::Is("6000"), RATES,
+    LimitsDelivery "limits.delivery_per_minute" number(1, RATES), Default::Is("6000"), HERE,
         "Deliveries of content a minute for a user or a signed link's maker.";
-    LimitsShare "limits.share_per_minute" number(1, MOST), Default::Is("1200"), RATES,
+    LimitsShare "limits.share_per_minute" number(1, RATES), Default::Is("1200"), SHARES,
         "Requests a minute for a share and an address.";
     MaxUploadBytes "limits.max_upload_bytes" Kind::Bytes { least: 1 }, Default::Is("50 GiB"), HERE,
         "Largest file that may be uploaded.";

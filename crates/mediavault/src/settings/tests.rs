@@ -252,7 +252,6 @@ fn later_settings_are_refused() {
         ("tls.acme_domains = ['a.org']", "setting \"tls.acme_domains\": this version"),
         ("tls.self_signed = true", "setting \"tls.self_signed\": this version"),
         ("cors.allowed_origins = ['https://a.org']", "setting \"cors.allowed_origins\": this version"),
-        ("limits.anonymous_per_minute = 61", "setting \"limits.anonymous_per_minute\": this version"),
         ("limits.share_per_minute = 1", "setting \"limits.share_per_minute\": this version"),
         ("webhooks.allow_private_networks = true", "setting \"webhooks.allow_private_networks\": this version"),
         ("webhooks.ports = [443]", "setting \"webhooks.ports\": this version does not have webhooks yet"),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 mod admin;
 mod bodies;
 mod cookies;
+mod deletion;
 mod envelope;
 mod jwt;
 mod login;

@@ -78,6 +78,7 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
         "collections.setOrder",
         "collections.update",
         "me.changePassword",
+        "me.delete",
         "me.get",
         "me.update",
         "me.usage",

@@ -17,7 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -104,6 +104,8 @@ struct Shared {
     lanes: Lanes,
     clock: Arc<dyn Clock>,
     foreign_changes: Arc<AtomicU64>,
+    /// Set where SQLite's log is to be emptied.
+    empty_log: Arc<AtomicBool>,
     /// Counts commits that recorded events.
     eventful: watch::Sender<u64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -158,16 +160,18 @@ impl Store {
     pub async fn open(target: Target, options: Options) -> Result<Self, OpenError> {
         let clock = options.clock.clone();
         let foreign_changes = Arc::new(AtomicU64::new(0));
+        let empty_log = Arc::new(AtomicBool::new(false));
         let opened = match target {
             Target::Sqlite(path) => {
-                let counter = foreign_changes.clone();
-                migrate::off_runtime(move || sqlite::open(&path, &options, counter)).await?
+                let signals =
+                    sqlite::Signals { foreign_changes: foreign_changes.clone(), empty_log: empty_log.clone() };
+                migrate::off_runtime(move || sqlite::open(&path, &options, signals)).await?
             }
             Target::Postgres(url) => postgres::open(&url, &options).await?,
         };
         let threads = Mutex::new(opened.threads);
         let eventful = watch::Sender::new(0);
-        Ok(Self(Arc::new(Shared { lanes: opened.lanes, clock, foreign_changes, eventful, threads })))
+        Ok(Self(Arc::new(Shared { lanes: opened.lanes, clock, foreign_changes, empty_log, eventful, threads })))
     }
 
     /// Which kind of database this is.
@@ -275,6 +279,12 @@ impl Store {
     /// Caches in memory watch it. Always 0 on PostgreSQL, where others are told by events.
     pub fn foreign_changes(&self) -> u64 {
         self.0.foreign_changes.load(Ordering::Acquire)
+    }
+
+    /// Asks for what was deleted to leave the write-ahead log too: SQLite's is folded into the file and cut to nothing
+    /// soon, between two commits or when the writer is idle. PostgreSQL's log is its operator's.
+    pub fn empty_log(&self) {
+        self.0.empty_log.store(true, Ordering::Release);
     }
 
     /// Runs what is queued, lets nothing more in, and ends the threads; SQLite folds its log into the file. Other
