@@ -1,5 +1,5 @@
 //! Links that work once, found by the SHA-256 of their secret. One that was used or replaced stays until it is purged,
-//! with its end moved to that moment, so that what was made lately can be counted.
+//! with its end moved to its beginning, so that what was made lately can be counted.
 
 use mv_core::link::{Link, LinkKind};
 use mv_core::{Timestamp, UserId};
@@ -29,17 +29,19 @@ pub fn insert(tx: &Tx, hash: &SecretHash, kind: LinkKind, link: &Link, now: Time
 /// The link, if it still holds. It may be taken by another before this one does: [`take`] decides.
 pub fn find(db: &Conn, hash: &SecretHash, kind: LinkKind, now: Timestamp) -> Result<Option<Link>> {
     db.optional(
-        sql("SELECT user_id, email FROM account_links WHERE secret_hash = $1 AND kind = $2 AND expires_at > $3")
-            .bind(hash.to_vec())
-            .bind(kind.as_str())
-            .bind(now),
+        sql("SELECT user_id, email FROM account_links
+             WHERE secret_hash = $1 AND kind = $2 AND expires_at > $3 AND expires_at > created_at")
+        .bind(hash.to_vec())
+        .bind(kind.as_str())
+        .bind(now),
     )
 }
 
-/// Uses a link up. Of many at once exactly one gets it.
+/// Uses a link up. Of many at once exactly one gets it: whether it was used is asked of the row alone, since the others'
+/// `now` may lie before that of the one who used it.
 pub fn take(tx: &Tx, hash: &SecretHash, kind: LinkKind, now: Timestamp) -> Result<Option<Link>> {
-    let statement =
-        sql("UPDATE account_links SET expires_at = $3 WHERE secret_hash = $1 AND kind = $2 AND expires_at > $3");
+    let statement = sql("UPDATE account_links SET expires_at = created_at
+                         WHERE secret_hash = $1 AND kind = $2 AND expires_at > $3 AND expires_at > created_at");
     if tx.changed(statement.bind(hash.to_vec()).bind(kind.as_str()).bind(now))? == 0 {
         return Ok(None);
     }
@@ -47,24 +49,22 @@ pub fn take(tx: &Tx, hash: &SecretHash, kind: LinkKind, now: Timestamp) -> Resul
 }
 
 /// Ends the user's links of one kind.
-pub fn end(tx: &Tx, user: UserId, kind: LinkKind, now: Timestamp) -> Result<()> {
-    let statement =
-        sql("UPDATE account_links SET expires_at = $3 WHERE user_id = $1 AND kind = $2 AND expires_at > $3");
-    tx.changed(statement.bind(user).bind(kind.as_str()).bind(now))?;
+pub fn end(tx: &Tx, user: UserId, kind: LinkKind) -> Result<()> {
+    let statement = sql("UPDATE account_links SET expires_at = created_at WHERE user_id = $1 AND kind = $2");
+    tx.changed(statement.bind(user).bind(kind.as_str()))?;
     Ok(())
 }
 
 /// Ends every link of the user.
-pub fn end_all(tx: &Tx, user: UserId, now: Timestamp) -> Result<()> {
-    let statement = sql("UPDATE account_links SET expires_at = $2 WHERE user_id = $1 AND expires_at > $2");
-    tx.changed(statement.bind(user).bind(now))?;
+pub fn end_all(tx: &Tx, user: UserId) -> Result<()> {
+    tx.changed(sql("UPDATE account_links SET expires_at = created_at WHERE user_id = $1").bind(user))?;
     Ok(())
 }
 
 /// Ends the links to the first administrator's account.
-pub fn end_setup(tx: &Tx, now: Timestamp) -> Result<()> {
-    let statement = sql("UPDATE account_links SET expires_at = $2 WHERE kind = $1 AND expires_at > $2");
-    tx.changed(statement.bind(LinkKind::Setup.as_str()).bind(now))?;
+pub fn end_setup(tx: &Tx) -> Result<()> {
+    let statement = sql("UPDATE account_links SET expires_at = created_at WHERE kind = $1");
+    tx.changed(statement.bind(LinkKind::Setup.as_str()))?;
     Ok(())
 }
 

@@ -135,7 +135,7 @@ pub fn rehash(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str) -> Result<()>
 
 /// A new password: every signed link of the user dies with the old one, and so does what was sent to get back in.
 pub fn set_password(tx: &Tx, id: UserId, hash: &str, now: Timestamp) -> Result<bool> {
-    account_links::end_all(tx, id, now)?;
+    account_links::end_all(tx, id)?;
     let statement =
         sql("UPDATE users SET password_hash = $2, link_epoch = link_epoch + 1, updated_at = $3 WHERE id = $1");
     Ok(tx.changed(statement.bind(id).bind(hash).bind(now))? == 1)
@@ -148,7 +148,7 @@ pub fn replace_password(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str, now
                          WHERE id = $1 AND password_hash = $2");
     let replaced = tx.changed(statement.bind(id).bind(old_hash).bind(new_hash).bind(now))? == 1;
     if replaced {
-        account_links::end_all(tx, id, now)?;
+        account_links::end_all(tx, id)?;
     }
     Ok(replaced)
 }

@@ -125,7 +125,7 @@ impl Pending {
             let often = Error::new(Code::RateLimited, "Too many new e-mail addresses in a day");
             return Err(often.retry_after(DAY).into());
         }
-        account_links::end(tx, user.id, LinkKind::Email, now)?;
+        account_links::end(tx, user.id, LinkKind::Email)?;
         let link = Link { user_id: Some(user.id), email: Some(self.email.clone()) };
         account_links::insert(tx, &self.hash, LinkKind::Email, &link, now)?;
         Ok(())

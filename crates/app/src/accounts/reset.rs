@@ -124,7 +124,7 @@ impl App {
                 let held = users::find_for_change(tx, id)?.filter(|user| !user.disabled).ok_or_else(secret::gone)?;
                 let user = User { email, updated_at: now, ..held };
                 users::update_profile(tx, &user).map_err(|error| taken(error, &LOGIN_NAMES))?;
-                account_links::end_all(tx, id, now)?;
+                account_links::end_all(tx, id)?;
                 entry.resource = id.to_string();
                 audit::append(tx, &entry)?;
                 Ok(())

@@ -21,7 +21,7 @@ impl App {
         let made = self
             .store
             .write(move |tx: &Tx| -> Result<bool> {
-                account_links::end_setup(tx, now)?;
+                account_links::end_setup(tx)?;
                 if users::any_admin(tx)? {
                     return Ok(false);
                 }
