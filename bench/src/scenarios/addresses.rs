@@ -1,5 +1,5 @@
 //! A million addresses that each ask once or twice: what the count of requests costs, in time and above all in memory.
-//! Alone: `mv-bench product --only addresses`. Promise: the server counts by the limits of `mediavault serve`, with this
+//! Alone: `mv-bench product --only "a million addresses"`. Promise: the server counts by the limits of `mediavault serve`, with this
 //! machine as its proxy, so that `X-Forwarded-For` tells the address. Not here: refusals (`tests/limits`).
 
 use super::{Context, product, start};

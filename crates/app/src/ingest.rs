@@ -143,7 +143,7 @@ impl App {
 
     /// A segment's id. Its last byte names the folder (reliability: U5): uploads that come together share one, so that
     /// one sync of the folder serves many of them; in the long run all folders fill alike.
-    fn segment_id(&self) -> SegmentId {
+    pub(crate) fn segment_id(&self) -> SegmentId {
         let slot = self.segments.fetch_add(1, Ordering::Relaxed) / UPLOADS_A_FOLDER;
         let mut bytes = *self.mint.id::<SegmentKind>().uuid().as_bytes();
         if let Some(last) = bytes.last_mut() {
@@ -469,7 +469,7 @@ fn over_quota(trash_bytes: u64) -> Error {
     Error::new(Code::QuotaExceeded, message)
 }
 
-fn segment_row(segment: &Segment) -> SegmentRow {
+pub(crate) fn segment_row(segment: &Segment) -> SegmentRow {
     SegmentRow {
         id: segment.id,
         plain_len: segment.plain_len,

@@ -15,7 +15,7 @@ pub struct Entry {
     pub id: EventId,
     /// Who did it; none where nobody was known, or the operator at the machine itself.
     pub actor: Option<UserId>,
-    /// By what: `session`, `api_key`, `upload_token`, `link`, `anonymous` or `operator`.
+    /// By what: `session`, `api_key`, `upload_token`, `link`, `anonymous`, `operator`, or `server` for what it does by itself.
     pub credential: &'static str,
     /// What was done, such as `session.created` or `user.disabled`.
     pub what: &'static str,

@@ -61,7 +61,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(collection_archive::get, collection_archive::head))
         // administration
         .routes(routes!(admin::users::create, admin::users::list))
-        .routes(routes!(admin::users::get, admin::users::update))
+        .routes(routes!(admin::users::get, admin::users::update, admin::users::delete))
         .routes(routes!(admin::stats::get))
         .routes(routes!(admin::audit::list))
 }

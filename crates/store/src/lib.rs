@@ -34,6 +34,7 @@ pub mod media;
 pub mod media_list;
 pub mod sessions;
 pub mod tombstones;
+pub mod transfers;
 pub mod usage;
 pub mod users;
 pub mod vault;

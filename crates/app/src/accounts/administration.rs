@@ -6,7 +6,7 @@ use mv_core::page::{PageRequest, Total};
 use mv_core::user::{User, UserFilter};
 use mv_core::{Caller, Client, Error, Role, Timestamp, UserId};
 use mv_store::usage::Usage;
-use mv_store::{Conn, Tx, administration, audit, sessions, users};
+use mv_store::{Conn, Tx, administration, audit, sessions, transfers, users};
 use serde_json::{Value, json};
 
 use super::register::{NewAccount, Rights};
@@ -153,6 +153,9 @@ fn change(tx: &Tx, id: UserId, patch: RightsPatch, now: Timestamp, entries: &[En
     user.quota_bytes = patch.quota_bytes.unwrap_or(user.quota_bytes);
     user.disabled = patch.disabled.unwrap_or(user.disabled);
     if user != before {
+        if transfers::of(tx, id)?.is_some() {
+            return Err(Error::conflict("disabled", "The account is being deleted").into());
+        }
         keep_an_administrator(tx, &before, &user)?;
         user.updated_at = now;
         if user.disabled && !before.disabled {
@@ -169,7 +172,7 @@ fn change(tx: &Tx, id: UserId, patch: RightsPatch, now: Timestamp, entries: &[En
 }
 
 /// Refuses to take away the last who may administer.
-fn keep_an_administrator(tx: &Tx, before: &User, after: &User) -> Result<()> {
+pub(super) fn keep_an_administrator(tx: &Tx, before: &User, after: &User) -> Result<()> {
     let administers = |user: &User| user.role == Role::Admin && !user.disabled;
     if !administers(before) || administers(after) || administration::has_other_administrator(tx, before.id)? {
         return Ok(());

@@ -5,7 +5,7 @@
 use mv_core::audit::Entry;
 use mv_core::event::Happened;
 use mv_core::{Caller, Client, Code, Error, Role, UserId};
-use mv_store::{Tx, administration, audit, blobs, erasure, events, users};
+use mv_store::{Tx, administration, audit, blobs, erasure, events, transfers, users};
 
 use crate::auth::proof::not_the_password;
 use crate::{App, Result};
@@ -46,6 +46,11 @@ impl App {
                 let administers = user.role == Role::Admin && !user.disabled;
                 if administers && !administration::has_other_administrator(tx, id)? {
                     let message = "The last administrator cannot be deleted; make somebody else one first";
+                    return Err(Error::new(Code::Conflict, message).into());
+                }
+                if transfers::is_receiving(tx, id)? {
+                    let message =
+                        "The account is being given what another one held; it can be deleted when that is done";
                     return Err(Error::new(Code::Conflict, message).into());
                 }
                 erasure::close(tx, id, now)?;

@@ -13,3 +13,4 @@ pub mod register;
 pub mod reset;
 mod secret;
 pub mod setup;
+mod transfer;

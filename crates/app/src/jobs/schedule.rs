@@ -43,7 +43,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 pub enum Work {
     /// D2 and D3.
     DeadBlobs,
-    /// What deleted accounts have left over.
+    /// What deleted accounts have left over, and what is to go to others first.
     ClosedAccounts,
     /// What has been in the trash too long, and what else has expired.
     Expired,
@@ -101,7 +101,10 @@ impl App {
     pub async fn run_scheduled(&self, work: Work) -> Result<()> {
         match work {
             Work::DeadBlobs => self.delete_dead_blobs().await.map(drop),
-            Work::ClosedAccounts => self.erase_closed().await,
+            Work::ClosedAccounts => {
+                let given = self.give_on().await;
+                self.erase_closed().await.and(given)
+            }
             Work::Expired => self.forget_expired().await,
             Work::Orphans => self.sweep_orphans().await.map(drop),
         }

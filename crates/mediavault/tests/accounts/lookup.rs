@@ -25,6 +25,8 @@ on_both!(people_are_found_by_the_whole_name_only, |server| async move {
     ] {
         ann.get(&format!("/users/lookup?{query}")).await.error_on(404, "not_found", &[]);
     }
+    // Twenty a minute.
+    server.clock().advance(Duration::from_secs(61));
     for (query, fields) in [
         ("", &["email", "username"][..]),
         ("email=bob@example.com&username=bobby", &["email", "username"]),

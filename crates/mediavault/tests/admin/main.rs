@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 mod accounts;
+mod departures;
 mod quotas;
 mod rights;
 mod trail;

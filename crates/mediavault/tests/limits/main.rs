@@ -1,6 +1,6 @@
 //! How much anybody may ask for: rate limits, wrong passwords, the pool of password hashes; through HTTP on both databases.
 //! Promise: what is tested holds for whoever asks, from wherever, whatever the headers say.
-#![expect(clippy::unwrap_used, reason = "tests stop at once when anything is not as it must be")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at once when anything is not as it must be")]
 
 use std::time::Duration;
 

@@ -5,3 +5,11 @@ CREATE INDEX audit_resource_idx ON audit (resource, id);
 CREATE INDEX events_owner_id_id_idx ON events (owner_id, id);
 CREATE INDEX events_type_idx ON events (type, id);
 CREATE INDEX events_resource_idx ON events (resource, id);
+
+-- Accounts on their way out whose things go to another account first; the row goes with the account.
+CREATE TABLE transfers (
+    user_id BLOB PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    to_id BLOB NOT NULL REFERENCES users (id),
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX transfers_to_id_idx ON transfers (to_id);

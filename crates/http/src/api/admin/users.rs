@@ -12,7 +12,7 @@ use mv_core::{Error, Problems, Role, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::envelope::{Answer, Envelope, PageEnvelope};
+use crate::envelope::{Answer, Envelope, NoContent, PageEnvelope};
 use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
 use crate::extract::caller::{Auth, Sender, area};
@@ -246,4 +246,49 @@ pub async fn update(
     Json(body): Json<UpdateUser>,
 ) -> Result<Answer<AdministeredOut>, ApiError> {
     Ok(Answer::ok(state.app.change_user(&auth.caller, &client, id, body.checked()?).await?.into()))
+}
+
+/// What becomes of what the account holds.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents and names the parameters; `read` reads them")]
+pub struct DeleteParameters {
+    /// The account that gets items and collections; without it they are destroyed.
+    #[param(example = "user_01h455vb4pex5vsknk084sn02q")]
+    transfer_to: Option<String>,
+}
+
+impl Parameters for DeleteParameters {
+    type Read = Option<UserId>;
+
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
+
+    fn read(pairs: &mut Pairs) -> Result<Option<UserId>, Error> {
+        let mut problems = Problems::default();
+        let to = pairs.parse("transfer_to", &mut problems, |text| {
+            text.parse().map_err(|_| Error::invalid("transfer_to", "Must be an id that begins with user_"))
+        });
+        problems.finish()?;
+        Ok(to)
+    }
+}
+
+/// Delete an account. It is shut out at once. Without `transfer_to` all that it holds is destroyed; with it, items and
+/// collections go to that account, a large library piece by piece behind this answer. Its `external_id`s that the receiver
+/// has already are cleared.
+#[utoipa::path(delete, path = "/admin/users/{id}", operation_id = "admin.users.delete", tag = "admin",
+    params(("id" = String, Path, description = "The account."), DeleteParameters),
+    responses((status = 204, description = "The account is gone, or on its way.")))]
+pub async fn delete(
+    State(state): State<AppState>,
+    Path(id): Path<UserId>,
+    Query(transfer_to): Query<DeleteParameters>,
+    Auth(auth, _): Auth<area::Admin>,
+    Sender(client): Sender,
+) -> Result<NoContent, ApiError> {
+    state.app.delete_user(&auth.caller, &client, id, transfer_to).await?;
+    Ok(NoContent)
 }
