@@ -53,6 +53,7 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
         "admin.invites.list",
         "admin.stats",
         "admin.users.create",
+        "admin.users.delete",
         "admin.users.get",
         "admin.users.list",
         "admin.users.resetLink",
