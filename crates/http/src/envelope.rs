@@ -134,6 +134,16 @@ impl IntoResponse for NoContent {
     }
 }
 
+/// 202, without a body: something may follow.
+#[derive(Debug)]
+pub struct Accepted;
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        StatusCode::ACCEPTED.into_response()
+    }
+}
+
 /// A JSON body with its content type.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {

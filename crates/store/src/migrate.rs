@@ -61,8 +61,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0008_keys",
     "0009_account_links",
     "0010_deletions",
-    "0015_administration",
-    "0016_event_order",
+    "0011_administration",
+    "0012_event_order",
 ];
 
 /// Why a database cannot be opened.

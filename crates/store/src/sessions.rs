@@ -90,8 +90,7 @@ pub fn page_for(
     db: &Conn,
     who: UserId,
     now: Timestamp,
-    after: Option<SessionId>,
-    skip: u64,
+    (after, skip): (Option<SessionId>, u64),
     limit: u32,
 ) -> Result<Vec<Device>> {
     let mut query = sql("SELECT id, user_agent, address, created_at, rotated_at, expires_at FROM sessions

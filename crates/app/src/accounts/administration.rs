@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::register::{NewAccount, Rights};
 use crate::auth::access::enter;
-use crate::{App, Result};
+use crate::{App, Creation, Result};
 
 /// An account and what it holds.
 #[derive(Debug, Clone)]
@@ -20,6 +20,13 @@ pub struct Administered {
     pub user: User,
     /// What it holds.
     pub held: Usage,
+}
+
+impl From<User> for Administered {
+    /// A new account, which holds nothing.
+    fn from(user: User) -> Self {
+        Self { user, held: Usage::default() }
+    }
 }
 
 /// A page of accounts.
@@ -100,15 +107,14 @@ impl App {
         &self,
         caller: &Caller,
         client: &Client,
-        account: NewAccount,
-        rights: RightsPatch,
-    ) -> Result<Administered> {
+        (account, rights): (NewAccount, RightsPatch),
+        creation: Creation<User>,
+    ) -> Result<User> {
         enter(caller, Area::Admin)?;
         let usual = self.rights(rights.role.unwrap_or(Role::User));
         let rights = Rights { quota_bytes: rights.quota_bytes.unwrap_or(usual.quota_bytes), ..usual };
         let entry = self.audit(Some(caller), client, "user.created", String::new());
-        let user = self.create_account(account, rights, entry).await?;
-        Ok(Administered { user, held: Usage::default() })
+        self.create_account(account, rights, entry, creation).await
     }
 
     /// Changes an account's rights. One that is disabled is out at the next request of anybody who acts for it: its sessions
@@ -125,9 +131,19 @@ impl App {
         patch: RightsPatch,
     ) -> Result<Administered> {
         enter(caller, Area::Admin)?;
+        self.change_rights(Some(caller), client, id, patch).await
+    }
+
+    /// As `change_user`; without a caller it is the operator at the machine itself.
+    pub(super) async fn change_rights(
+        &self,
+        by: Option<&Caller>,
+        client: &Client,
+        id: UserId,
+        patch: RightsPatch,
+    ) -> Result<Administered> {
         let now = self.now();
-        let entries: Vec<Entry> =
-            (0..3).map(|_| self.audit(Some(caller), client, "user.changed", id.to_string())).collect();
+        let entries: Vec<Entry> = (0..3).map(|_| self.audit_of(by, client, "user.changed", id.to_string())).collect();
         let administered =
             self.store.write(move |tx: &Tx| -> Result<Administered> { change(tx, id, patch, now, &entries) }).await?;
         self.access.clear();

@@ -39,7 +39,7 @@ impl App {
             .read(move |db: &Conn| -> Result<_> {
                 let total = Total::exactly(sessions::count_for(db, who, now)?);
                 let skip = if after.is_some() { 0 } else { page.offset().min(total.count) };
-                Ok((total, sessions::page_for(db, who, now, after, skip, page.per_page + 1)?))
+                Ok((total, sessions::page_for(db, who, now, (after, skip), page.per_page + 1)?))
             })
             .await?;
         let more = found.len() > page.per_page as usize;

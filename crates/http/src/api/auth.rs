@@ -7,15 +7,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mv_app::accounts::register::NewAccount;
 use mv_app::auth::login::Granted;
+use mv_core::user::User;
 use mv_core::{Client, Code, Error};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::envelope::{self, Answer, Envelope, Meta, NoContent};
+use crate::envelope::{self, Envelope, Meta, NoContent};
 use crate::error::ApiError;
 use crate::extract::body::{Json, OptionalJson};
 use crate::extract::caller::{Auth, Sender, area, bad_credentials};
 use crate::extract::cookie::{Held, RefreshCookie};
+use crate::extract::creating::{Creating, IdempotencyParameter, Made};
 use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::layers::identity::bearer;
 use crate::state::AppState;
@@ -33,24 +35,31 @@ pub struct RegisterRequest {
     username: Option<String>,
     /// What others see.
     display_name: Option<String>,
+    /// The secret of an invite: what stands behind `#invite=` in its address. Needed where `registration` is `invite`.
+    invite_token: Option<String>,
 }
 
 /// Make an account.
 #[utoipa::path(post, path = "/auth/register", operation_id = "auth.register", tag = "auth", security(()),
-    request_body = RegisterRequest, responses((status = 201, description = "The account.", body = Envelope<UserOut>)))]
+    request_body = RegisterRequest, params(IdempotencyParameter), responses((status = 201, description = "The account.", body = Envelope<UserOut>)))]
 pub async fn register(
     State(state): State<AppState>,
     _: Query<NoParameters>,
     Sender(client): Sender,
-    Json(body): Json<RegisterRequest>,
-) -> Result<Answer<UserOut>, ApiError> {
+    Creating { body, key }: Creating<RegisterRequest>,
+) -> Result<Response, ApiError> {
+    let (registrant, id) = state.app.registrant(&body.email).await?;
+    let invite = body.invite_token;
     let account = NewAccount {
         email: body.email,
         password: body.password,
         username: body.username,
         display_name: body.display_name,
+        id,
     };
-    Ok(Answer::created(state.app.register(account, &client).await?.into()))
+    let make = |creation| state.app.register(account, invite.as_deref(), &client, creation);
+    let show = |user: &User| Made { data: UserOut::from(user.clone()), location: None };
+    key.make(&state.app, registrant, "auth.register", show, make).await
 }
 
 /// A name and a password.

@@ -18,7 +18,7 @@ use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
 use crate::extract::caller::{Auth, area};
 use crate::extract::conditional::version_matches;
-use crate::extract::creating::{Creating, Made};
+use crate::extract::creating::{Creating, IdempotencyParameter, Made};
 use crate::extract::path::Path;
 use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
@@ -38,7 +38,7 @@ pub struct CreateCollection {
 
 /// Make a collection.
 #[utoipa::path(post, path = "/collections", operation_id = "collections.create", tag = "collections", request_body = CreateCollection,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key answers as the first try did, for 24 h.")),
+    params(IdempotencyParameter),
     responses((status = 201, description = "The collection.", body = Envelope<CollectionOut>)))]
 pub async fn create(
     State(state): State<AppState>,

@@ -42,6 +42,19 @@ pub(super) async fn json_bytes(request: Request) -> Result<Bytes, ApiError> {
     collect(request).await
 }
 
+/// As `json_bytes`, of a body that may be missing: then there are none.
+///
+/// # Errors
+/// As `json_bytes`.
+pub(super) async fn optional_json_bytes(request: Request) -> Result<Bytes, ApiError> {
+    let headers = request.headers().clone();
+    let bytes = collect(request).await?;
+    if !bytes.is_empty() {
+        check_content_type(&headers, false)?;
+    }
+    Ok(bytes)
+}
+
 /// A JSON body that may be missing altogether.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
@@ -50,12 +63,10 @@ impl<T: DeserializeOwned + ToSchema, S: Send + Sync> FromRequest<S> for Optional
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let headers = request.headers().clone();
-        let bytes = collect(request).await?;
+        let bytes = optional_json_bytes(request).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
         }
-        check_content_type(&headers, false)?;
         parse(&bytes).map(|value| Self(Some(value)))
     }
 }

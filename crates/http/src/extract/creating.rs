@@ -19,6 +19,16 @@ use crate::error::ApiError;
 use crate::extract::body;
 use crate::extract::idempotency::IdempotencyKey;
 
+/// Describes the header, for operations that take it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "documents the header; `IdempotencyKey` reads it")]
+pub struct IdempotencyParameter {
+    /// A retry with the same key answers as the first try did, for 24 hours.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    key: Option<String>,
+}
+
 /// The body of a request that makes one thing.
 pub struct Creating<B> {
     /// What is to be made.
@@ -37,18 +47,41 @@ impl<B: DeserializeOwned + ToSchema, S: Send + Sync> FromRequest<S> for Creating
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let (mut parts, content) = request.into_parts();
-        let IdempotencyKey(key) = IdempotencyKey::from_request_parts(&mut parts, state).await?;
-        let bytes = body::json_bytes(Request::from_parts(parts, content)).await?;
-        let body = body::parse(&bytes)?;
-        let fingerprint = if key.is_some() { fingerprint(&bytes) } else { [0; 32] };
-        Ok(Self { body, key: CreationKey { key, fingerprint } })
+        let (key, request) = key_of(request, state).await?;
+        let bytes = body::json_bytes(request).await?;
+        Ok(Self { body: body::parse(&bytes)?, key: CreationKey::new(key, &bytes) })
     }
 }
 
-/// Bodies are compared by what they say: members in any order, whatever the blanks between.
+/// As [`Creating`], where the body may be missing altogether.
+pub struct OptionalCreating<B>(pub Creating<B>);
+
+impl<B: DeserializeOwned + ToSchema + Default, S: Send + Sync> FromRequest<S> for OptionalCreating<B> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (key, request) = key_of(request, state).await?;
+        let bytes = body::optional_json_bytes(request).await?;
+        let body = if bytes.is_empty() { B::default() } else { body::parse(&bytes)? };
+        Ok(Self(Creating { body, key: CreationKey::new(key, &bytes) }))
+    }
+}
+
+async fn key_of<S: Send + Sync>(request: Request, state: &S) -> Result<(Option<String>, Request), ApiError> {
+    let (mut parts, content) = request.into_parts();
+    let IdempotencyKey(key) = IdempotencyKey::from_request_parts(&mut parts, state).await?;
+    Ok((key, Request::from_parts(parts, content)))
+}
+
+/// Bodies are compared by what they say: members in any order, whatever the blanks between. A password is left out: its
+/// plain digest must never stand in the database, where it could be guessed at leisure.
 fn fingerprint(bytes: &[u8]) -> [u8; 32] {
-    let canonical = serde_json::from_slice::<serde_json::Value>(bytes).map(|value| value.to_string());
+    let canonical = serde_json::from_slice::<serde_json::Value>(bytes).map(|mut value| {
+        if let Some(members) = value.as_object_mut() {
+            members.remove("password");
+        }
+        value.to_string()
+    });
     let said = canonical.as_ref().map_or(bytes, |text| text.as_bytes());
     Sha256::digest(said).into()
 }
@@ -70,6 +103,11 @@ struct Kept<'a> {
 }
 
 impl CreationKey {
+    fn new(key: Option<String>, bytes: &[u8]) -> Self {
+        let fingerprint = if key.is_some() { fingerprint(bytes) } else { [0; 32] };
+        Self { key, fingerprint }
+    }
+
     /// Makes the thing, or answers as an earlier try with the same key was answered. `route` is the operation's id, `show`
     /// is how the thing looks in the answer: 201.
     ///
@@ -127,6 +165,7 @@ mod tests {
     fn bodies_are_compared_by_what_they_say() {
         let said = fingerprint(br#"{"a": 1, "b": [true, null]}"#);
         assert_eq!(fingerprint(br#" {"b":[true,null],"a":1}"#), said);
+        assert_eq!(fingerprint(br#"{"a": 1, "b": [true, null], "password": "x"}"#), said);
         assert_ne!(fingerprint(br#"{"a": 2, "b": [true, null]}"#), said);
         assert_ne!(fingerprint(br#"{"a": 1, "b": [null, true]}"#), said);
     }

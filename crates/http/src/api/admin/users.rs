@@ -3,11 +3,11 @@
 use std::sync::OnceLock;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::response::Response;
 use mv_app::accounts::administration::{Administered, RightsPatch};
 use mv_app::accounts::register::NewAccount;
 use mv_core::page::PageRequest;
-use mv_core::user::{UserFilter, check_quota, check_role};
+use mv_core::user::{User, UserFilter, check_quota, check_role};
 use mv_core::{Error, Problems, Role, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +16,7 @@ use crate::envelope::{Answer, Envelope, NoContent, PageEnvelope};
 use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
 use crate::extract::caller::{Auth, Sender, area};
+use crate::extract::creating::{Creating, IdempotencyParameter, Made};
 use crate::extract::path::Path;
 use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
@@ -149,15 +150,15 @@ pub struct MakeUser {
 }
 
 /// Make an account, also where registration is closed.
-#[utoipa::path(post, path = "/admin/users", operation_id = "admin.users.create", tag = "admin", request_body = MakeUser,
+#[utoipa::path(post, path = "/admin/users", operation_id = "admin.users.create", tag = "admin", request_body = MakeUser, params(IdempotencyParameter),
     responses((status = 201, description = "The account.", body = Envelope<AdministeredOut>)))]
 pub async fn create(
     State(state): State<AppState>,
     _: Query<NoParameters>,
     Auth(auth, _): Auth<area::Admin>,
     Sender(client): Sender,
-    Json(body): Json<MakeUser>,
-) -> Result<Answer<AdministeredOut>, ApiError> {
+    Creating { body, key }: Creating<MakeUser>,
+) -> Result<Response, ApiError> {
     let mut problems = Problems::default();
     let rights = RightsPatch {
         role: body.role.and_then(|role| problems.check(check_role(&role))),
@@ -170,10 +171,14 @@ pub async fn create(
         password: body.password,
         username: body.username,
         display_name: body.display_name,
+        id: None,
     };
-    let made = AdministeredOut::from(state.app.make_user(&auth.caller, &client, account, rights).await?);
-    let location = format!("/api/v1/admin/users/{}", made.user.id);
-    Ok(Answer::created(made).with(header::LOCATION, &location))
+    let make = |creation| state.app.make_user(&auth.caller, &client, (account, rights), creation);
+    key.make(&state.app, auth.caller.user(), "admin.users.create", shown, make).await
+}
+
+fn shown(made: &User) -> Made<AdministeredOut> {
+    Made { data: Administered::from(made.clone()).into(), location: Some(format!("/api/v1/admin/users/{}", made.id)) }
 }
 
 fn quota(quota: Option<Option<u64>>, problems: &mut Problems) -> Option<Option<u64>> {
