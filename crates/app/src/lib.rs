@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod jobs;
 mod keyring;
 pub mod limits;
+pub mod mail;
 pub mod media;
 pub mod ops;
 pub mod start;
@@ -84,6 +85,7 @@ pub struct App {
     pub(crate) started: Duration,
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
+    pub(crate) mail: Option<mail::Outbox>,
     pub(crate) hub: Arc<events::hub::Hub>,
     pub(crate) dispatched: events::dispatch::Progress,
     options: Options,
@@ -127,6 +129,12 @@ impl App {
             data: serde_json::json!({}),
             at: self.clock.now(),
         }
+    }
+
+    /// As `audit`; without a caller it is the operator at the machine itself.
+    pub(crate) fn audit_of(&self, by: Option<&Caller>, client: &Client, what: &'static str, resource: String) -> Entry {
+        let entry = self.audit(by, client, what, resource);
+        if by.is_none() { Entry { credential: "operator", ..entry } } else { entry }
     }
 
     /// An event about to be recorded.

@@ -18,6 +18,7 @@ use crate::events::dispatch::Progress;
 use crate::idempotency::Running;
 use crate::keyring::Keyring;
 use crate::limits::Limiter;
+use crate::mail::{Outbox, Smtp};
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
 use crate::{App, Error, Options, Result};
@@ -38,6 +39,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// What the operator decided.
     pub options: Options,
+    /// The mail server, if there is one.
+    pub smtp: Option<Smtp>,
 }
 
 /// The name of the root key's check value in the database.
@@ -86,7 +89,7 @@ pub async fn check_root_key(store: &Store, key: &RootKey) -> Result<()> {
 impl App {
     /// The product over its parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options } = parts;
+        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options, smtp } = parts;
         Arc::new(Self {
             mint: Mint::new(clock.clone(), entropy.clone()),
             throttle: Throttle::new(&root_key),
@@ -103,6 +106,7 @@ impl App {
             hub: Arc::default(),
             dispatched: Progress::default(),
             keyring: Keyring::new(root_key),
+            mail: smtp.map(Outbox::new),
             store,
             blobs,
             clock,

@@ -13,6 +13,8 @@ pub mod error;
 pub mod event;
 pub mod filename;
 pub mod id;
+pub mod invite;
+pub mod link;
 pub mod media;
 pub mod media_filter;
 pub mod media_patch;

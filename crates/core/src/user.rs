@@ -140,7 +140,9 @@ pub struct UserFilter {
 pub enum Registration {
     /// By anybody.
     Open,
-    /// By administrators alone.
+    /// By whoever has an invite.
+    Invite,
+    /// By administrators alone; invites do not open it.
     Closed,
 }
 
@@ -149,6 +151,7 @@ impl Registration {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Invite => "invite",
             Self::Closed => "closed",
         }
     }

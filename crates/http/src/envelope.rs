@@ -137,6 +137,16 @@ impl IntoResponse for NoContent {
 /// Most answers fit without the buffer growing.
 const BODY_BYTES: usize = 1024;
 
+/// 202, without a body: something may follow.
+#[derive(Debug)]
+pub struct Accepted;
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        StatusCode::ACCEPTED.into_response()
+    }
+}
+
 /// A JSON body with its content type.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut bytes = Vec::with_capacity(BODY_BYTES);

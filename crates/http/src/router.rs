@@ -12,11 +12,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    account, admin, auth, collection_archive, collections, lookup, media, server, sessions, users, whoami,
+    account, account_links, admin, auth, collection_archive, collections, invites, lookup, media, server, sessions,
+    users, whoami,
 };
 use crate::error::ApiError;
 use crate::state::AppState;
-use crate::{docs_page, layers, openapi, ops};
+use crate::{docs_page, layers, link_pages, openapi, ops};
 
 /// The API's routes, relative to the base.
 fn api() -> OpenApiRouter<AppState> {
@@ -34,6 +35,14 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(account::usage))
         .routes(routes!(account::change_password))
         .routes(routes!(lookup::lookup))
+        // links that work once
+        .routes(routes!(account_links::set_up))
+        .routes(routes!(account_links::forgot_password))
+        .routes(routes!(account_links::reset_password))
+        .routes(routes!(account_links::confirm_email))
+        .routes(routes!(account_links::create_reset_link))
+        .routes(routes!(invites::create, invites::list))
+        .routes(routes!(invites::delete))
         // items
         .routes(routes!(media::upload::upload))
         .routes(routes!(media::list::list))
@@ -85,6 +94,7 @@ pub fn router(state: AppState) -> Router {
         .nest("/v1", base)
         .route("/api/docs", get(docs))
         .route("/", get(|| async { Redirect::temporary("/api/docs") }))
+        .merge(link_pages::routes())
         .route("/health/live", get(ops::live))
         .route("/health/ready", get(ops::ready))
         .route("/metrics", get(ops::metrics))

@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use mv_app::accounts::register::NewAccount;
 use mv_app::ops::root_key;
 use mv_app::start::{self, Parts};
-use mv_app::{App, Options};
+use mv_app::{App, Options, mail};
 use mv_blobs::{Blobs, DEFAULT_THREADS, KeyFileError, LocalStore, RootKey, VaultLock};
 use mv_core::entropy::{Entropy, SystemEntropy};
 use mv_core::{Clock, Mint, SystemClock};
@@ -56,6 +56,16 @@ pub struct Vault {
     /// The root key's fingerprint, for the operator.
     pub key_fingerprint: String,
     lock: Option<VaultLock>,
+    mailer: Option<Mailer>,
+}
+
+/// The task that sends mail; it ends with the vault.
+struct Mailer(tokio::task::JoinHandle<()>);
+
+impl Drop for Mailer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Why a vault could not be opened; each is one line for the operator.
@@ -131,20 +141,24 @@ pub async fn open(
         clock: machine.clock,
         entropy: machine.entropy,
         options: options(settings, public_url),
+        smtp: settings.smtp.clone(),
     });
+    // Commands beside a server end at once: they send no mail.
+    let mailer = (sharing == Sharing::Alone).then(|| Mailer(tokio::spawn(mail::run(app.clone()))));
     if lock.is_some() {
         let swept = app.sweep_unfinished().await?;
         if swept > 0 {
             tracing::info!(count = swept, "removed {swept} unfinished uploads of an earlier run");
         }
     }
-    Ok(Vault { app, store, served_elsewhere: lock.is_none(), key_fingerprint, lock })
+    Ok(Vault { app, store, served_elsewhere: lock.is_none(), key_fingerprint, lock, mailer })
 }
 
 impl Vault {
     /// Ends the vault in order: the database is closed, then the data folder is free for others.
     pub async fn close(self) {
-        let Self { app, store, lock, .. } = self;
+        let Self { app, store, lock, mailer, .. } = self;
+        drop(mailer);
         drop(app);
         store.close().await;
         drop(lock);
@@ -213,6 +227,7 @@ fn options(settings: &Settings, public_url: String) -> Options {
     Options {
         registration: match settings.registration {
             Registration::Open => mv_core::user::Registration::Open,
+            Registration::Invite => mv_core::user::Registration::Invite,
             Registration::Closed => mv_core::user::Registration::Closed,
         },
         max_upload_bytes: settings.max_upload_bytes,

@@ -19,6 +19,7 @@ mod columns;
 mod db;
 mod migrate;
 
+pub mod account_links;
 pub mod administration;
 pub mod audit;
 pub mod blobs;
@@ -27,6 +28,7 @@ pub mod collections;
 pub mod erasure;
 pub mod events;
 pub mod idempotency;
+pub mod invites;
 pub mod login_failures;
 pub mod media;
 pub mod media_list;

@@ -4,7 +4,7 @@
 use mv_core::user::{User, fold_login};
 use mv_core::{Role, Timestamp, UserId};
 
-use crate::{Conn, Result, Tx, row, sql};
+use crate::{Conn, Result, Tx, account_links, row, sql};
 
 row!(User {
     id,
@@ -133,8 +133,9 @@ pub fn rehash(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str) -> Result<()>
     Ok(())
 }
 
-/// A new password: every signed link of the user dies with the old one.
+/// A new password: every signed link of the user dies with the old one, and so does what was sent to get back in.
 pub fn set_password(tx: &Tx, id: UserId, hash: &str, now: Timestamp) -> Result<bool> {
+    account_links::end_all(tx, id)?;
     let statement =
         sql("UPDATE users SET password_hash = $2, link_epoch = link_epoch + 1, updated_at = $3 WHERE id = $1");
     Ok(tx.changed(statement.bind(id).bind(hash).bind(now))? == 1)
@@ -145,7 +146,11 @@ pub fn set_password(tx: &Tx, id: UserId, hash: &str, now: Timestamp) -> Result<b
 pub fn replace_password(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str, now: Timestamp) -> Result<bool> {
     let statement = sql("UPDATE users SET password_hash = $3, link_epoch = link_epoch + 1, updated_at = $4
                          WHERE id = $1 AND password_hash = $2");
-    Ok(tx.changed(statement.bind(id).bind(old_hash).bind(new_hash).bind(now))? == 1)
+    let replaced = tx.changed(statement.bind(id).bind(old_hash).bind(new_hash).bind(now))? == 1;
+    if replaced {
+        account_links::end_all(tx, id)?;
+    }
+    Ok(replaced)
 }
 
 /// The account with exactly this e-mail address, whatever the case.
@@ -169,4 +174,14 @@ pub fn any_admin(db: &Conn) -> Result<bool> {
     let found: Option<UserId> =
         db.optional(sql("SELECT id FROM users WHERE role = $1 LIMIT 1").bind(Role::Admin.as_str()))?;
     Ok(found.is_some())
+}
+
+/// Accounts in the order they were made, behind `after`.
+pub fn list_any(db: &Conn, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
+    let mut query = sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE TRUE"));
+    if let Some(after) = after {
+        query.push(" AND u.id > ").push_bind(after);
+    }
+    query.push(" ORDER BY u.id LIMIT ").push_bind(limit);
+    db.all(query)
 }

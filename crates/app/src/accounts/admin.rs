@@ -2,7 +2,7 @@
 
 use mv_core::audit::Entry;
 use mv_core::user::User;
-use mv_core::{Client, Code, Error, Role};
+use mv_core::{Client, Role};
 use mv_store::{Tx, audit, sessions, users};
 
 use super::register::NewAccount;
@@ -35,10 +35,7 @@ impl App {
     /// `not_found`, `validation_error` on `password`.
     pub async fn reset_password(&self, login: &str, password: &str) -> Result<User> {
         mv_core::password::check_password("password", password)?;
-        let name = login.to_owned();
-        let Some((user, _)) = self.store.read(move |db| users::by_login(db, &name)).await? else {
-            return Err(Error::new(Code::NotFound, "There is no account with this e-mail or username").into());
-        };
+        let user = self.account_of(login).await?;
         let hash = self.passwords.hash(password).await?;
         let (id, now) = (user.id, self.now());
         let entry = self.operated("user.password_reset", id.to_string());
@@ -56,6 +53,6 @@ impl App {
 
     /// An entry of the audit trail for what the operator does at the machine.
     fn operated(&self, what: &'static str, resource: String) -> Entry {
-        Entry { credential: "operator", ..self.audit(None, &Client::default(), what, resource) }
+        self.audit_of(None, &Client::default(), what, resource)
     }
 }

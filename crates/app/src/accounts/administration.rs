@@ -125,9 +125,19 @@ impl App {
         patch: RightsPatch,
     ) -> Result<Administered> {
         enter(caller, Area::Admin)?;
+        self.change_rights(Some(caller), client, id, patch).await
+    }
+
+    /// As `change_user`; without a caller it is the operator at the machine itself.
+    pub(super) async fn change_rights(
+        &self,
+        by: Option<&Caller>,
+        client: &Client,
+        id: UserId,
+        patch: RightsPatch,
+    ) -> Result<Administered> {
         let now = self.now();
-        let entries: Vec<Entry> =
-            (0..3).map(|_| self.audit(Some(caller), client, "user.changed", id.to_string())).collect();
+        let entries: Vec<Entry> = (0..3).map(|_| self.audit_of(by, client, "user.changed", id.to_string())).collect();
         let administered =
             self.store.write(move |tx: &Tx| -> Result<Administered> { change(tx, id, patch, now, &entries) }).await?;
         self.access.clear();

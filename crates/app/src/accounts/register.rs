@@ -2,10 +2,13 @@
 
 use mv_core::audit::Entry;
 use mv_core::event::Happened;
-use mv_core::user::{Registration, User, check_display_name, check_email, check_username};
-use mv_core::{Client, Code, Error, Problems, Role};
+use mv_core::invite::Invite;
+use mv_core::user::{Registration, User, check_display_name, check_email, check_username, fold_login};
+use mv_core::{Client, Code, Error, Problems, Role, Timestamp};
+use mv_store::account_links::SecretHash;
 use mv_store::{Tx, audit, events, users, vault};
 
+use super::{invites, secret, setup};
 use crate::error::taken;
 use crate::{App, Result};
 
@@ -22,6 +25,27 @@ pub struct NewAccount {
     pub display_name: Option<String>,
 }
 
+/// Why an account may be made, asked again in the transaction that makes it.
+#[derive(Clone)]
+pub(super) enum Permit {
+    /// Registration is open, or an administrator or operator makes it.
+    Given,
+    /// By this invite, which works once.
+    Invite(Box<Invite>),
+    /// By the link to the first administrator's account.
+    Setup(SecretHash),
+}
+
+impl Permit {
+    fn spend(&self, tx: &Tx, user: &User, now: Timestamp) -> Result<()> {
+        match self {
+            Self::Given => Ok(()),
+            Self::Invite(invite) => invites::spend(tx, invite, user, now),
+            Self::Setup(hash) => setup::spend(tx, hash, now),
+        }
+    }
+}
+
 /// What a new account may do and hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rights {
@@ -32,16 +56,30 @@ pub(crate) struct Rights {
 }
 
 impl App {
-    /// Makes an account by registration.
+    /// Makes an account by registration. An invite is honoured where registration is open, and needed where it is
+    /// `invite`; where it is closed nothing opens it.
     ///
     /// # Errors
-    /// `forbidden` where registration is closed, `validation_error`, `conflict` where the e-mail or username is taken.
-    pub async fn register(&self, account: NewAccount, client: &Client) -> Result<User> {
-        if self.options().registration == Registration::Closed {
-            return Err(Error::new(Code::Forbidden, "Registration is closed on this server").into());
-        }
+    /// `forbidden` where registration is closed or needs an invite; `gone` for an invite that does not hold;
+    /// `validation_error`, also where the invite is another address's; `conflict` where the e-mail or username is taken.
+    pub async fn register(&self, account: NewAccount, invite: Option<&str>, client: &Client) -> Result<User> {
+        let forbidden = |message: &'static str| Err(Error::new(Code::Forbidden, message).into());
+        let (rights, permit) = match (self.options().registration, invite) {
+            (Registration::Closed, _) => return forbidden("Registration is closed on this server"),
+            (Registration::Invite, None) => return forbidden("Registration on this server needs an invite"),
+            (Registration::Open, None) => (self.rights(Role::User), Permit::Given),
+            (Registration::Open | Registration::Invite, Some(secret)) => {
+                let invite = self.invite_of(secret).await?;
+                if invite.email.as_deref().is_some_and(|email| fold_login(email) != fold_login(&account.email)) {
+                    return Err(Error::invalid("email", "Must be the address that was invited").into());
+                }
+                let usual = self.rights(invite.role);
+                let rights = Rights { quota_bytes: invite.quota_bytes.or(usual.quota_bytes), ..usual };
+                (rights, Permit::Invite(Box::new(invite)))
+            }
+        };
         let entry = self.audit(None, client, "user.created", String::new());
-        self.create_account(account, self.rights(Role::User), entry).await
+        self.admit(account, rights, permit, entry).await
     }
 
     /// The rights of a new account of which nothing else is said.
@@ -51,6 +89,17 @@ impl App {
 
     /// Makes an account with these rights. `entry` tells who makes it; of which account is filled in here.
     pub(crate) async fn create_account(&self, account: NewAccount, rights: Rights, entry: Entry) -> Result<User> {
+        self.admit(account, rights, Permit::Given, entry).await
+    }
+
+    /// As `create_account`, by what is spent with it.
+    pub(super) async fn admit(
+        &self,
+        account: NewAccount,
+        rights: Rights,
+        permit: Permit,
+        entry: Entry,
+    ) -> Result<User> {
         let (user, password) = self.checked(account, rights)?;
         let hash = self.passwords.hash(&password).await?;
         let key = self.keyring.root.new_user_key(user.id, self.entropy.as_ref());
@@ -60,6 +109,7 @@ impl App {
         let entry = Entry { resource: made.id.to_string(), ..entry };
         self.store
             .write(move |tx: &Tx| -> Result<()> {
+                permit.spend(tx, &made, made.created_at)?;
                 users::insert(tx, &made, &hash).map_err(|error| taken(error, &LOGIN_NAMES))?;
                 vault::insert_user_key(tx, made.id, key.version(), &wrapped, made.created_at)?;
                 events::append(tx, &event)?;
@@ -93,6 +143,12 @@ impl App {
             updated_at: now,
         };
         Ok((user, account.password))
+    }
+
+    async fn invite_of(&self, secret: &str) -> Result<Invite> {
+        let (hash, now) = (secret::hash(secret), self.now());
+        let found = self.store.read(move |db| mv_store::invites::by_secret(db, &hash, now)).await?;
+        Ok(found.ok_or_else(secret::gone)?)
     }
 }
 

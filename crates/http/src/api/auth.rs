@@ -33,6 +33,8 @@ pub struct RegisterRequest {
     username: Option<String>,
     /// What others see.
     display_name: Option<String>,
+    /// The secret of an invite: what stands behind `#invite=` in its address. Needed where `registration` is `invite`.
+    invite_token: Option<String>,
 }
 
 /// Make an account.
@@ -50,7 +52,7 @@ pub async fn register(
         username: body.username,
         display_name: body.display_name,
     };
-    Ok(Answer::created(state.app.register(account, &client).await?.into()))
+    Ok(Answer::created(state.app.register(account, body.invite_token.as_deref(), &client).await?.into()))
 }
 
 /// A name and a password.

@@ -19,6 +19,7 @@ pub use public_url::{NotAnOrigin, PublicUrl};
 
 use crate::telemetry::Log;
 use mv_app::limits::Limits;
+use mv_app::mail::Smtp;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -63,6 +64,8 @@ pub struct Settings {
     pub root_key_file: PathBuf,
     /// The file of the key that signs access tokens.
     pub jwt_key_file: PathBuf,
+    /// The mail server, if there is one.
+    pub smtp: Option<Smtp>,
     /// Bearer token for `/metrics`; without one only loopback may read them.
     pub metrics_token: Option<Secret>,
     /// How long requests under way may take after SIGTERM.
@@ -99,6 +102,8 @@ pub enum Database {
 pub enum Registration {
     /// Everybody.
     Open,
+    /// Whoever has an invite.
+    Invite,
     /// Nobody.
     Closed,
 }

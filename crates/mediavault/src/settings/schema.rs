@@ -119,7 +119,6 @@ const CORS: Part = Part::Later("cross-origin access");
 const SHARES: Part = Part::Later("shares");
 const WEBHOOKS: Part = Part::Later("webhooks");
 const EVENTS: Part = Part::Later("the removal of old events");
-const SMTP: Part = Part::Later("e-mail");
 const CONTENT: Part = Part::Later("a content address of its own");
 const PROCESSING: Part = Part::Later("media processing");
 
@@ -139,7 +138,7 @@ settings! {
     TrustedProxies "trusted_proxies" Kind::List, Default::Is("[]"), HERE,
         "Addresses or networks of the proxies in front, such as `[\"10.0.0.0/8\"]`. Only their `X-Forwarded-*` headers are believed, and `X-Forwarded-Proto` must then say https.";
     Registration "registration" Kind::Choice(&["open", "invite", "closed"]), Default::Is("open"), HERE,
-        "Who may register: everybody or nobody. `invite` comes in a later version.";
+        "Who may register: everybody, whoever has an invite of an administrator's, or nobody, not even with an invite.";
     AdminEmail "admin.email" Kind::Text, Default::Nothing, HERE,
         "E-mail of the first administrator, made at the start when there is none. Needs `admin.password`.";
     AdminPassword "admin.password" Kind::Secret, Default::Nothing, HERE,
@@ -178,10 +177,10 @@ settings! {
         "Days that the vault remembers which bytes were deleted for good.";
     EventsRetentionDays "events.retention_days" number(1, 36_500), Default::Is("30"), EVENTS,
         "Days that events can be read again.";
-    SmtpUrl "smtp.url" Kind::Secret, Default::Nothing, SMTP,
-        "Mail server, such as `smtps://user:password@host`.";
-    SmtpFrom "smtp.from" Kind::Text, Default::Nothing, SMTP,
-        "Sender of the mails.";
+    SmtpUrl "smtp.url" Kind::Secret, Default::Nothing, HERE,
+        "Mail server: `smtps://user:password@host`, or `smtp://user:password@host?tls=required` where TLS begins after the greeting. Needs `smtp.from`.";
+    SmtpFrom "smtp.from" Kind::Text, Default::Nothing, HERE,
+        "Sender of the mails, such as `Media Vault <vault@example.org>`. Needs `smtp.url`.";
     UsersLookup "users.lookup" Kind::Choice(&["exact", "off"]), Default::Is("exact"), HERE,
         "Whether users find each other by their exact e-mail or username.";
     KeysFile "keys.file" Kind::Path, Default::From("`keys/root.key` beside the database"), HERE,

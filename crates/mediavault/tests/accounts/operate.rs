@@ -48,14 +48,21 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
     // The canonical names of the SDKs; those of parts that this version does not have are missing.
     let expected = [
         "admin.audit",
+        "admin.invites.create",
+        "admin.invites.delete",
+        "admin.invites.list",
         "admin.stats",
         "admin.users.create",
         "admin.users.delete",
         "admin.users.get",
         "admin.users.list",
+        "admin.users.resetLink",
         "admin.users.update",
+        "auth.email.confirm",
         "auth.login",
         "auth.logout",
+        "auth.password.forgot",
+        "auth.password.reset",
         "auth.refresh",
         "auth.register",
         "auth.whoami",
@@ -90,6 +97,7 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
         "server.get",
         "sessions.end",
         "sessions.list",
+        "setup.create",
         "users.lookup",
     ];
     assert_eq!(names, expected);
