@@ -24,6 +24,7 @@ use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::collection::CollectionOut;
 use crate::wire::media::MediaOut;
+use crate::wire::media_page::MediaPage;
 use crate::wire::page::ListLinks;
 
 /// A new collection.
@@ -320,12 +321,12 @@ pub async fn media(
     Path(id): Path<CollectionId>,
     Query(Wanted { page, cursor, sent }): Query<ContentsParameters>,
     Auth(auth, _): Auth<area::CollectionsRead>,
-) -> Result<PageEnvelope<MediaOut>, ApiError> {
+) -> Result<MediaPage, ApiError> {
     let by_cursor = cursor.is_some();
     let found = state.app.list_collection(&auth.caller, id, page, cursor).await?;
     let links = ListLinks::new(format!("/collections/{id}/media"), &sent);
     let pagination = links.pagination(page, by_cursor, found.items.len(), found.total, found.next_cursor);
-    Ok(PageEnvelope::current(found.items.into_iter().map(MediaOut::from).collect(), pagination))
+    Ok(MediaPage { items: found.items, pagination })
 }
 
 /// Take an item out of a collection; the item stays.
