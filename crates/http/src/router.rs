@@ -9,9 +9,9 @@ use axum::{Router, middleware};
 use mv_core::{Code, Error};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::api::{auth, collection_archive, collections, media, server, users};
+use crate::areas::routes;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::{docs_page, layers, openapi, ops};
