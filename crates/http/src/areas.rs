@@ -143,7 +143,8 @@ mod tests {
         let mut known = 0;
         for (path, item) in description["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap().iter().filter(|(_, it)| it.is_object()) {
-                let named = operation[EXTENSION].as_str().unwrap_or_else(|| panic!("{method} {path} has no {EXTENSION}"));
+                let named =
+                    operation[EXTENSION].as_str().unwrap_or_else(|| panic!("{method} {path} has no {EXTENSION}"));
                 let open = operation["security"].as_array().unwrap().contains(&json!({}));
                 assert_eq!(named == "anonymous", open, "{method} {path}: {named}, {}", operation["security"]);
                 known += 1;

@@ -20,6 +20,7 @@ pub mod envelope;
 pub mod error;
 pub mod extract;
 pub mod layers;
+pub mod link_pages;
 pub mod multipart;
 pub mod openapi;
 pub mod ops;

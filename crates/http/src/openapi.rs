@@ -38,6 +38,11 @@ impl Modify for Common {
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
         let key = ApiKeyValue::with_description("X-API-Key", "An API key (`mvk_`), instead of `Authorization`.");
         components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
+        let cookie = ApiKeyValue::with_description(
+            "__Host-mediavault_refresh",
+            "The refresh token as a login with `mode=cookie` sets it, for pages that this server serves. Over plain HTTP on loopback it is called `mediavault_refresh`.",
+        );
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         let signature = ApiKeyValue::with_description("sig", "The signature of a link, as `urls.content` holds it.");
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Query(signature)));
     }

@@ -15,6 +15,7 @@
 pub mod cli;
 pub mod commands;
 pub mod jwt_key;
+mod log_json;
 mod log_writer;
 pub mod password;
 pub mod settings;

@@ -252,17 +252,13 @@ fn later_settings_are_refused() {
         ("tls.acme_domains = ['a.org']", "setting \"tls.acme_domains\": this version"),
         ("tls.self_signed = true", "setting \"tls.self_signed\": this version"),
         ("cors.allowed_origins = ['https://a.org']", "setting \"cors.allowed_origins\": this version"),
-        ("limits.anonymous_per_minute = 61", "setting \"limits.anonymous_per_minute\": this version"),
         ("limits.share_per_minute = 1", "setting \"limits.share_per_minute\": this version"),
         ("webhooks.allow_private_networks = true", "setting \"webhooks.allow_private_networks\": this version"),
         ("webhooks.ports = [443]", "setting \"webhooks.ports\": this version does not have webhooks yet"),
         ("events.retention_days = 31", "setting \"events.retention_days\": this version"),
-        ("smtp.url = 'smtp://h'", "setting \"smtp.url\": this version does not have e-mail yet"),
-        ("users.lookup = 'off'", "setting \"users.lookup\": this version"),
         ("content_url = 'https://c.org'", "setting \"content_url\": this version"),
         ("processing.sandbox = 'off'", "setting \"processing.sandbox\": this version"),
         ("processing.cache_bytes = '1 GiB'", "setting \"processing.cache_bytes\": this version"),
-        ("registration = 'invite'", "setting \"registration\": this version does not have invitations yet"),
         ("storage_url = 's3://bucket/x'", "setting \"storage_url\": this version does not have S3 storage yet"),
     ] {
         let refusal = refusal(&[], line);
