@@ -27,7 +27,7 @@ use crate::idempotency::{Keeping, Retry, keep, place};
 use crate::media::ItemView;
 use crate::media::edit::EXTERNAL_ID;
 use crate::media::links::Links;
-use crate::{App, Result};
+use crate::{App, Result, upload_rights};
 
 /// What the client says of the bytes; every part is checked already.
 #[derive(Debug, Clone, Default)]
@@ -172,7 +172,8 @@ impl App {
     /// transaction (U7, U8).
     ///
     /// # Errors
-    /// `checksum_mismatch`, `quota_exceeded`, `conflict`, `previously_deleted`, `validation_error` on `collection_id`.
+    /// `checksum_mismatch`, `quota_exceeded`, `conflict`, `previously_deleted`, `validation_error` on `collection_id` or on
+    /// what the caller may not say, `forbidden`.
     pub async fn finish_upload(
         &self,
         caller: &Caller,
@@ -180,6 +181,7 @@ impl App {
         fields: UploadFields,
         render: Render,
     ) -> Result<Uploaded> {
+        upload_rights::check(caller, &fields)?;
         let Receiving { sink, digest, retry, .. } = receiving;
         let incoming = match sink {
             Sink::Store(incoming) => incoming,

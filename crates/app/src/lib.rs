@@ -17,6 +17,7 @@ pub mod mail;
 pub mod media;
 pub mod ops;
 pub mod start;
+mod upload_rights;
 pub mod view;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use error::{Error, Result, chain};
 pub use idempotency::{Begun, Creation, RenderMade, Retry, Sent};
 
 use auth::cache::AccessCache;
+use auth::key_uses::KeyUses;
 use auth::passwords::Passwords;
 use auth::throttle::Throttle;
 use auth::tokens::Tokens;
@@ -75,6 +77,7 @@ pub struct App {
     pub(crate) mint: Mint,
     pub(crate) tokens: Tokens,
     pub(crate) access: AccessCache,
+    pub(crate) key_uses: KeyUses,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) links: Arc<Links>,

@@ -12,6 +12,7 @@
 )]
 
 pub mod api;
+pub mod areas;
 pub mod context;
 pub mod digest_fields;
 pub mod docs_page;

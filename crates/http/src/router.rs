@@ -9,12 +9,12 @@ use axum::{Router, middleware};
 use mv_core::{Code, Error};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::api::{
-    account, account_links, admin, auth, collection_archive, collections, invites, lookup, media, server, sessions,
-    users, whoami,
+    account, account_links, admin, api_keys, auth, collection_archive, collections, invites, lookup, media, server,
+    sessions, users, whoami,
 };
+use crate::areas::routes;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::{docs_page, layers, link_pages, openapi, ops};
@@ -35,6 +35,9 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(account::usage))
         .routes(routes!(account::change_password))
         .routes(routes!(lookup::lookup))
+        // credentials of programs
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::delete))
         // links that work once
         .routes(routes!(account_links::set_up))
         .routes(routes!(account_links::forgot_password))

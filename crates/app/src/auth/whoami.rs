@@ -39,7 +39,7 @@ impl App {
         };
         Whoami {
             user: user.id,
-            account: enter(caller, Area::Scoped(Scope::UsersRead)).is_ok().then(|| user.clone()),
+            account: enter(caller, Area::Scoped(&[Scope::UsersRead])).is_ok().then(|| user.clone()),
             kind: audit::credential(caller),
             id,
             name: credential.name.clone(),

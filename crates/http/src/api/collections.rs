@@ -320,7 +320,7 @@ pub async fn media(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
     Query(Wanted { page, cursor, sent }): Query<ContentsParameters>,
-    Auth(auth, _): Auth<area::CollectionsRead>,
+    Auth(auth, _): Auth<area::CollectionContents>,
 ) -> Result<MediaPage, ApiError> {
     let by_cursor = cursor.is_some();
     let found = state.app.list_collection(&auth.caller, id, page, cursor).await?;

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod account_links;
 pub mod admin;
+pub mod api_keys;
 pub mod auth;
 pub mod collection_archive;
 pub mod collections;
@@ -11,5 +12,6 @@ pub mod lookup;
 pub mod media;
 pub mod server;
 pub mod sessions;
+pub mod upload_tokens;
 pub mod users;
 pub mod whoami;
