@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn once_a_minute_for_each_key() {
         let (uses, key) = (KeyUses::default(), |number| ApiKeyId::from_uuid(Uuid::from_u128(number)));
-        let at = |seconds| Timestamp::from_seconds(1_700_000_000 + seconds);
+        let at = |seconds: i64| Timestamp::from_seconds(1_700_000_000 + seconds);
         assert!(uses.is_due(key(1), at(0)) && uses.is_due(key(2), at(0)));
         assert!(!uses.is_due(key(1), at(0)) && !uses.is_due(key(1), at(59)));
         assert!(uses.is_due(key(1), at(60)) && !uses.is_due(key(1), at(61)));
