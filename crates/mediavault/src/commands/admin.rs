@@ -1,11 +1,14 @@
-//! `admin create` and `admin reset-password`: for whoever owns the machine, also beside a running server.
+//! `admin create`, `admin reset-password` and `admin rotate-jwt-key`: for whoever owns the machine, also beside a running server.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use mv_app::accounts::register::NewAccount;
+use mv_core::{Clock, SystemClock};
+use mv_core::entropy::SystemEntropy;
 
-use crate::cli::{AdminCommand, CreateAdmin, PasswordFlags, ResetPassword};
+use crate::cli::{AdminCommand, CreateAdmin, PasswordFlags, ResetPassword, RotateJwtKey};
+use crate::jwt_key::{self, JwtKeyError};
 use crate::password::{self, PasswordError};
 use crate::settings::{Secret, Settings};
 use crate::wire::{self, Machine, OpenFailure, Sharing, Vault};
@@ -22,6 +25,9 @@ pub enum AdminFailure {
     /// What was given is not acceptable; names each field.
     #[error("{0}")]
     Refused(String),
+    /// The keys of access tokens.
+    #[error(transparent)]
+    JwtKey(#[from] JwtKeyError),
     /// The vault failed.
     #[error("the vault failed")]
     App(#[source] mv_app::Error),
@@ -40,6 +46,8 @@ const NOTICED: Duration = Duration::from_millis(500);
 pub async fn run(settings: &Settings, command: AdminCommand) -> Result<(), AdminFailure> {
     let secret = |flags: &PasswordFlags| password::read(flags.password_stdin);
     let (login, secret) = match &command {
+        // Only the file of the keys is changed, so neither the vault nor its database is opened.
+        AdminCommand::RotateJwtKey(flags) => return rotate(settings, flags),
         AdminCommand::Create(CreateAdmin { email, password, .. }) => (email.clone(), secret(password)?),
         AdminCommand::ResetPassword(ResetPassword { email, password }) => (email.clone(), secret(password)?),
     };
@@ -51,6 +59,19 @@ pub async fn run(settings: &Settings, command: AdminCommand) -> Result<(), Admin
     vault.close().await;
     writeln!(io::stdout(), "{}", line?)?;
     Ok(())
+}
+
+fn rotate(settings: &Settings, flags: &RotateJwtKey) -> Result<(), AdminFailure> {
+    let path = &settings.jwt_key_file;
+    let line = if flags.prune {
+        let dropped = jwt_key::prune(path, SystemClock::default().now())?;
+        format!("{dropped} old keys were dropped from {}", path.display())
+    } else {
+        jwt_key::rotate(path, &SystemEntropy)?;
+        let path = path.display();
+        format!("{path} has a new key on top; drop the old ones in an hour: mediavault admin rotate-jwt-key --prune")
+    };
+    Ok(writeln!(io::stdout(), "{line}")?)
 }
 
 async fn change(vault: &Vault, command: AdminCommand, login: &str, secret: &Secret) -> Result<String, AdminFailure> {
@@ -72,6 +93,7 @@ async fn change(vault: &Vault, command: AdminCommand, login: &str, secret: &Secr
             let reset = vault.app.reset_password(login, secret.expose()).await;
             reset.map(|user| format!("{} has a new password; its sessions and links have ended", user.email))
         }
+        AdminCommand::RotateJwtKey(_) => return Ok(String::new()),
     };
     changed.map_err(|error| match error {
         mv_app::Error::Api(refused) => AdminFailure::Refused(sentence(&refused)),
