@@ -1,7 +1,7 @@
 # The daily commands; CONTRIBUTING.md tells when to use which. Each works as it stands on Debian 12.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench fmt gen
+.PHONY: help run build test check bench fmt gen fuzz
 
 # A build server keeps no incremental state: it would only cost disk.
 ifeq ($(CI),true)
@@ -40,3 +40,6 @@ fmt: ## format every Rust file
 
 gen: ## write the generated reference pages anew
 	cargo xtask gen
+
+fuzz: ## every fuzz target for SECONDS=600 each, from the committed corpus
+	scripts/fuzz.sh $(or $(SECONDS),600)

@@ -53,3 +53,4 @@ prepare_python
 make --no-print-directory check
 prepare_postgres
 cargo test --locked --workspace
+scripts/fuzz.sh 10

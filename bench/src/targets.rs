@@ -262,6 +262,12 @@ fn rest() -> Vec<Target> {
             AtMost(60.0),
             Fixed(1.0),
         ),
+        target(
+            "a million addresses, peak MiB, absolute",
+            ours(Scenario::Addresses, Metric::PeakMemory),
+            AtMost(96.0),
+            Fixed(1.0),
+        ),
         target("idle memory, MiB, absolute", ours(Scenario::Start(0), IdleMemory), AtMost(30.0), Fixed(1.0)),
         target("size of the program, MiB, absolute", ours(Scenario::Start(0), ProgramSize), AtMost(40.0), Fixed(1.0)),
     ]

@@ -3,6 +3,7 @@
 //! Not here: rounds and their order (`rounds`), targets (`targets`).
 
 mod accounts;
+mod addresses;
 mod downloads;
 mod large;
 mod pages;
@@ -58,6 +59,8 @@ pub(crate) enum Scenario {
     OwnUser(usize),
     /// A page of 20 from a library of so many items, 8 connections.
     Page(Place, u64),
+    /// A million addresses that ask once or twice each: memory.
+    Addresses,
     /// Logins over 4 connections, with a bystander asking for its own record.
     Login,
     /// From the start to the first good answer; idle memory; size of the program. Items in the library.
@@ -90,7 +93,7 @@ impl Context<'_> {
 impl Scenario {
     /// All of them, in the order in which they run; the list scenarios up to `items`.
     pub(crate) fn all(items: u64) -> Vec<Scenario> {
-        use Scenario::{Download, DownloadLarge, Login, OwnUser, Page, Ranges, Start, Upload, UploadLarge};
+        use Scenario::{Addresses, Download, DownloadLarge, Login, OwnUser, Page, Ranges, Start, Upload, UploadLarge};
         let limit = Scenario::Limit;
         let mut all = vec![
             Start(0),
@@ -98,6 +101,7 @@ impl Scenario {
             limit(Limit::HashAndSeal),
             OwnUser(1),
             OwnUser(64),
+            Addresses,
             limit(Limit::Argon2),
             Login,
             limit(Limit::Sync(1)),
@@ -151,6 +155,7 @@ impl Scenario {
             Scenario::Ranges => "ranges of 1 MiB, c=8".to_owned(),
             Scenario::OwnUser(connections) => format!("own user, c={connections}"),
             Scenario::Page(place, items) => format!("list of 20 in {items}, {}, c=8", place.name()),
+            Scenario::Addresses => "a million addresses".to_owned(),
             Scenario::Login => "login, c=4".to_owned(),
             Scenario::Start(0) => "start".to_owned(),
             Scenario::Start(items) => format!("start with {items} items"),
@@ -166,7 +171,7 @@ impl Scenario {
             Scenario::Upload(..) => (&[PRODUCT, BARE], peers(&[0, 1, 2, 4, 5])),
             Scenario::UploadLarge => (&[PRODUCT, BARE], peers(&[0, 1, 2, 4])),
             Scenario::UploadTus => (&[PRODUCT], peers(&[6])),
-            Scenario::UploadMany => (&[PRODUCT], Vec::new()),
+            Scenario::UploadMany | Scenario::Addresses => (&[PRODUCT], Vec::new()),
             Scenario::Download(_) | Scenario::DownloadLarge | Scenario::Ranges => (&[PRODUCT], peers(&[0, 1, 3, 4])),
             Scenario::OwnUser(_) => (&[PRODUCT, BARE], peers(&[0, 3, 4])),
             Scenario::Page(Place::First, 100_000) => (&[PRODUCT, BARE], peers(&[0])),
@@ -194,6 +199,7 @@ impl Scenario {
             Scenario::Ranges => downloads::ranges(subject, context),
             Scenario::OwnUser(connections) => accounts::own_user(subject, context, connections),
             Scenario::Page(place, items) => pages::page(subject, context, place, items),
+            Scenario::Addresses => addresses::measure(subject, context),
             Scenario::Login => accounts::login(subject, context),
             Scenario::Start(items) => start::measure(subject, context, items),
         }

@@ -1,5 +1,5 @@
 //! The product as a subject: started on a data folder of its own, one user registered and signed in.
-//! Promise: the defaults of `mediavault serve`, nothing raised or switched off. Not here: rows of the list scenarios
+//! Promise: the defaults of `mediavault serve`, nothing switched off and nothing raised but the rate limits. Not here: rows of the list scenarios
 //! (`pages`).
 
 use std::net::SocketAddr;
@@ -45,13 +45,24 @@ pub(crate) fn start(settings: &Settings) -> Result<Subject> {
 }
 
 /// Starts the server on a data folder and waits for `/health/ready`: the server, the time that took, idle memory.
-pub(crate) fn serve(settings: &Settings, data: &Path) -> Result<(Server, std::time::Duration, f64)> {
+pub(crate) fn serve(settings: &Settings, data: &Path) -> Result<Started> {
+    let raised = ["anonymous", "authenticated", "api_key", "delivery"];
+    serve_with(settings, data, &raised.map(|class| format!("limits.{class}_per_minute=1000000")))
+}
+
+/// A server, how long it took to be ready, its memory when idle in MiB.
+type Started = (Server, std::time::Duration, f64);
+
+/// As `serve`, with these settings (`key=value`) and no others.
+pub(crate) fn serve_with(settings: &Settings, data: &Path, set: &[String]) -> Result<Started> {
     if !settings.binary.exists() {
         return Err(Error::Missing(format!("{} is not built", settings.binary.display())));
     }
     let port = machine::free_ports(1)?;
     let listen = format!("127.0.0.1:{port}");
-    let arguments = ["serve".into(), "--listen".into(), PathBuf::from(listen), "--data-dir".into(), data.into()];
+    let mut arguments: Vec<PathBuf> =
+        vec!["serve".into(), "--listen".into(), PathBuf::from(listen), "--data-dir".into(), data.into()];
+    arguments.extend(set.iter().flat_map(|setting| [PathBuf::from("--set"), setting.into()]));
     // setpriv looks a bare name up in the search path; a path it takes as it is.
     let binary = std::path::absolute(&settings.binary).doing(|| "finding the server".to_owned())?;
     let mut server = Server::start(&binary, arguments, port, &data.with_extension("log"))?;

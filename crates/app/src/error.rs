@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use mv_core::Code;
 
+use crate::idempotency::in_progress;
+
 /// The result of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -20,6 +22,9 @@ pub enum Error {
     /// The disk is full.
     #[error("the storage is full")]
     Full(#[source] Box<dyn StdError + Send + Sync>),
+    /// Another node took the request's `Idempotency-Key` between the look and the commit; nothing was made here.
+    #[error("the idempotency key was taken by another request")]
+    KeyTaken,
     /// A mistake or damage: somebody must look at it.
     #[error("an internal error")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
@@ -35,6 +40,7 @@ impl Error {
     pub fn for_client(self, request_id: &str) -> mv_core::Error {
         let (error, cause) = match self {
             Self::Api(error) => return error,
+            Self::KeyTaken => return in_progress(),
             Self::Unavailable(cause) => {
                 let error = mv_core::Error::new(Code::ServiceUnavailable, "The service is not available right now");
                 (error.retry_after(Duration::from_secs(1)), cause)

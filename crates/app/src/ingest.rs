@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::auth::access::collection_to_change;
 use crate::error::taken as unique;
-use crate::idempotency::{Keeping, KeyTaken, Retry, keep, place};
+use crate::idempotency::{Keeping, Retry, keep, place};
 use crate::media::ItemView;
 use crate::media::edit::EXTERNAL_ID;
 use crate::media::links::Links;
@@ -143,7 +143,7 @@ impl App {
 
     /// A segment's id. Its last byte names the folder (reliability: U5): uploads that come together share one, so that
     /// one sync of the folder serves many of them; in the long run all folders fill alike.
-    fn segment_id(&self) -> SegmentId {
+    pub(crate) fn segment_id(&self) -> SegmentId {
         let slot = self.segments.fetch_add(1, Ordering::Relaxed) / UPLOADS_A_FOLDER;
         let mut bytes = *self.mint.id::<SegmentKind>().uuid().as_bytes();
         if let Some(last) = bytes.last_mut() {
@@ -254,7 +254,7 @@ impl App {
             (Ok(Written::New(item)), _) if item.blob_id == stored.blob => Ok(Committed::New(view(item)?)),
             (Ok(Written::New(item)), _) => Ok(Committed::Redundant(view(item)?)),
             (Ok(Written::Existing(item)), _) => Ok(Committed::Existing(view(item)?)),
-            (Err(crate::Error::Internal(cause)), Some((key, fingerprint))) if cause.is::<KeyTaken>() => {
+            (Err(crate::Error::KeyTaken), Some((key, fingerprint))) => {
                 self.answer_of_other(key, fingerprint).await.map(Committed::Replayed)
             }
             (Err(error), _) => Err(error),
@@ -469,7 +469,7 @@ fn over_quota(trash_bytes: u64) -> Error {
     Error::new(Code::QuotaExceeded, message)
 }
 
-fn segment_row(segment: &Segment) -> SegmentRow {
+pub(crate) fn segment_row(segment: &Segment) -> SegmentRow {
     SegmentRow {
         id: segment.id,
         plain_len: segment.plain_len,

@@ -29,9 +29,7 @@ impl Keyring {
             return Ok(key.clone());
         }
         let wrapped = store.read(move |db| mv_store::vault::user_key(db, user)).await?;
-        let Some((version, wrapped)) = wrapped else {
-            return Err(Error::internal(format!("{user} has no key")));
-        };
+        let (version, wrapped) = wrapped.ok_or_else(|| Error::internal(format!("{user} has no key")))?;
         let key = Arc::new(self.root.unwrap_user_key(user, version, &wrapped)?);
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         if users.len() >= KEPT {
@@ -39,5 +37,10 @@ impl Keyring {
         }
         users.insert(user, key.clone());
         Ok(key)
+    }
+
+    /// Forgets the key of an account that was deleted.
+    pub(crate) fn forget(&self, user: UserId) {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).remove(&user);
     }
 }

@@ -7,10 +7,13 @@ pub mod archive;
 pub mod auth;
 pub mod collections;
 mod error;
+pub mod events;
 mod idempotency;
 pub mod ingest;
 pub mod jobs;
 mod keyring;
+pub mod limits;
+pub mod mail;
 pub mod media;
 pub mod ops;
 pub mod start;
@@ -18,6 +21,7 @@ pub mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use mv_blobs::{Blobs, Sealer};
 use mv_core::audit::{self, Entry};
@@ -27,13 +31,15 @@ use mv_core::{Caller, Client, Clock, Mint, Timestamp};
 use mv_store::Store;
 
 pub use error::{Error, Result, chain};
-pub use idempotency::Retry;
+pub use idempotency::{Begun, Creation, RenderMade, Retry, Sent};
 
 use auth::cache::AccessCache;
 use auth::passwords::Passwords;
+use auth::throttle::Throttle;
 use auth::tokens::Tokens;
 use idempotency::Running;
 use keyring::Keyring;
+use limits::{Limiter, Limits};
 use media::links::Links;
 
 /// What an operator decides.
@@ -51,8 +57,12 @@ pub struct Options {
     pub tombstone_days: u32,
     /// What stands before the path in signed links, without a slash at the end.
     pub public_url: String,
+    /// Whether people find each other by their exact address or username.
+    pub users_lookup: bool,
     /// How many passwords are hashed at once.
     pub password_threads: usize,
+    /// How many requests pass.
+    pub limits: Limits,
 }
 
 /// The product, less its wire: made once by the binary, shared by every request.
@@ -66,11 +76,18 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) access: AccessCache,
     pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
     pub(crate) links: Arc<Links>,
     pub(crate) running: Running,
+    pub(crate) limiter: Limiter,
     pub(crate) segments: AtomicU64,
+    /// The monotonic time at which the process began to serve.
+    pub(crate) started: Duration,
     pub(crate) answers: Arc<Sealer>,
     pub(crate) cursors: media::cursor::Cursors,
+    pub(crate) mail: Option<mail::Outbox>,
+    pub(crate) hub: Arc<events::hub::Hub>,
+    pub(crate) dispatched: events::dispatch::Progress,
     options: Options,
 }
 
@@ -95,6 +112,11 @@ impl App {
         &self.options
     }
 
+    /// The count of requests.
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
     /// An entry of the audit trail about to be written: who did it, from where, to what.
     pub(crate) fn audit(&self, by: Option<&Caller>, client: &Client, what: &'static str, resource: String) -> Entry {
         Entry {
@@ -107,6 +129,12 @@ impl App {
             data: serde_json::json!({}),
             at: self.clock.now(),
         }
+    }
+
+    /// As `audit`; without a caller it is the operator at the machine itself.
+    pub(crate) fn audit_of(&self, by: Option<&Caller>, client: &Client, what: &'static str, resource: String) -> Entry {
+        let entry = self.audit(by, client, what, resource);
+        if by.is_none() { Entry { credential: "operator", ..entry } } else { entry }
     }
 
     /// An event about to be recorded.

@@ -12,9 +12,13 @@ use uuid::Uuid;
 
 use crate::auth::cache::AccessCache;
 use crate::auth::passwords::Passwords;
+use crate::auth::throttle::Throttle;
 use crate::auth::tokens::{JwtKeys, Tokens};
+use crate::events::dispatch::Progress;
 use crate::idempotency::Running;
 use crate::keyring::Keyring;
+use crate::limits::Limiter;
+use crate::mail::{Outbox, Smtp};
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
 use crate::{App, Error, Options, Result};
@@ -35,7 +39,12 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// What the operator decided.
     pub options: Options,
+    /// The mail server, if there is one.
+    pub smtp: Option<Smtp>,
 }
+
+/// The name of the root key's check value in the database.
+pub(crate) const ROOT_KEY_CHECK: &str = "root_key_check";
 
 /// The root key does not belong to this database.
 #[derive(Debug, thiserror::Error)]
@@ -60,32 +69,44 @@ pub async fn has_no_blobs(store: &Store) -> Result<bool> {
 
 /// Whether the database was made with a root key already: then a missing key file must not be made anew.
 pub async fn has_root_key(store: &Store) -> Result<bool> {
-    let held: Option<Vec<u8>> = store.read(|db| vault::get(db, "root_key_check")).await?;
+    let held: Option<Vec<u8>> = store.read(|db| vault::get(db, ROOT_KEY_CHECK)).await?;
     Ok(held.is_some())
+}
+
+/// Whether this is the root key of the database, which has one.
+pub async fn is_root_key(store: &Store, key: &RootKey) -> Result<bool> {
+    let held: Option<Vec<u8>> = store.read(|db| vault::get(db, ROOT_KEY_CHECK)).await?;
+    Ok(held.is_some_and(|held| key.matches(&held)))
 }
 
 /// Compares the root key with the check value in the database, which is written at the first start.
 pub async fn check_root_key(store: &Store, key: &RootKey) -> Result<()> {
     let value = key.check_value();
-    let held = store.write(move |tx| vault::get_or_insert(tx, "root_key_check", &value)).await?;
+    let held = store.write(move |tx| vault::get_or_insert(tx, ROOT_KEY_CHECK, &value)).await?;
     if key.matches(&held) { Ok(()) } else { Err(Error::internal(WrongRootKey { fingerprint: key.fingerprint() })) }
 }
 
 impl App {
     /// The product over its parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options } = parts;
+        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options, smtp } = parts;
         Arc::new(Self {
             mint: Mint::new(clock.clone(), entropy.clone()),
+            throttle: Throttle::new(&root_key),
             tokens: Tokens::new(jwt_keys, &root_key),
             access: AccessCache::for_store(&store),
             passwords: Passwords::new(options.password_threads, entropy.clone()),
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),
+            limiter: Limiter::local(options.limits, clock.clone()),
             segments: AtomicU64::new(0),
+            started: clock.mono(),
             answers: Arc::new(root_key.subkey("idempotent-answers").sealer()),
             cursors: Cursors::new(&root_key),
+            hub: Arc::default(),
+            dispatched: Progress::default(),
             keyring: Keyring::new(root_key),
+            mail: smtp.map(Outbox::new),
             store,
             blobs,
             clock,

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use mv_core::entropy::{Entropy, random};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode, fstat, fsync, linkat, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawMode, fstat, fsync, linkat, openat, renameat, unlinkat};
 use rustix::io::{Errno, read, retry_on_intr, write};
 use zeroize::Zeroizing;
 
@@ -95,14 +95,45 @@ impl RootKey {
             Err(Errno::EXIST) => return Self::load(path),
             Err(source) => return Err(system(source)),
         }
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let folder = openat(CWD, folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-        folder.and_then(fsync).map_err(system)?;
+        sync_folder_of(path).map_err(system)?;
         Ok(key)
     }
+
+    /// Where the key that follows the one in `path` waits while a rotation is under way.
+    pub fn next_path(path: &Path) -> PathBuf {
+        beside(path, "next")
+    }
+
+    /// The last step of a rotation: the file of `old` is kept beside under its fingerprint, since backups made before
+    /// need it, and the next key takes its place. May be run again after a crash at any point. Durable when this returns.
+    ///
+    /// # Errors
+    /// `System` if the folder does not take the names.
+    pub fn put_in_place(path: &Path, old: &Self) -> Result<(), KeyFileError> {
+        let system = |source| KeyFileError::System { path: path.to_owned(), source };
+        // A second name first, then the exchange: at no moment is there no key in `path`.
+        match linkat(CWD, path, CWD, beside(path, &old.fingerprint()), AtFlags::empty()) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(source) => return Err(system(source)),
+        }
+        renameat(CWD, Self::next_path(path), CWD, path).map_err(system)?;
+        sync_folder_of(path).map_err(system)
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn sync_folder_of(path: &Path) -> Result<(), Errno> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    openat(CWD, folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).and_then(fsync)
 }
 
 fn write_draft(path: &Path, bytes: &[u8; 32]) -> Result<(), Errno> {

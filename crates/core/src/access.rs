@@ -9,8 +9,8 @@ use crate::scope::Scope;
 /// A part of the product that a caller wants to enter, before any thing in it is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
-    /// Any of the user's own things that a key with this scope may touch.
-    Scoped(Scope),
+    /// Any of the user's own things that a key with all of these scopes may touch.
+    Scoped(&'static [Scope]),
     /// Putting bytes in: a key with `media:write`, or an upload token.
     Upload,
     /// The account itself, its sessions, keys and passwords: a logged-in person only.
@@ -26,16 +26,10 @@ pub enum Area {
 /// # Errors
 /// `forbidden`, with each missing scope as a detail on `scope`.
 pub fn enter(caller: &Caller, area: Area) -> Result<(), Error> {
-    let scoped = |scope| match caller {
-        Caller::Session { .. } => Ok(()),
-        Caller::Key { scopes, .. } if scopes.has(scope) => Ok(()),
-        Caller::Key { .. } => Err(missing(scope)),
-        Caller::UploadToken { .. } | Caller::Link { .. } => Err(forbidden("These credentials do not open this")),
-    };
     match (area, caller) {
-        (Area::Scoped(scope), _) => scoped(scope),
+        (Area::Scoped(needed), _) => scoped(caller, needed),
         (Area::Upload, Caller::UploadToken { .. }) => Ok(()),
-        (Area::Upload, _) => scoped(Scope::MediaWrite),
+        (Area::Upload, _) => scoped(caller, &[Scope::MediaWrite]),
         (Area::Any, Caller::Session { .. } | Caller::Key { .. } | Caller::UploadToken { .. })
         | (Area::Account, Caller::Session { .. })
         | (Area::Admin, Caller::Session { role: Role::Admin, .. }) => Ok(()),
@@ -44,12 +38,27 @@ pub fn enter(caller: &Caller, area: Area) -> Result<(), Error> {
     }
 }
 
-fn forbidden(message: &'static str) -> Error {
-    Error::new(Code::Forbidden, message)
+/// Whether the caller may do what needs all of these scopes, such as what a single parameter asks for beyond its route.
+///
+/// # Errors
+/// `forbidden`, with each missing scope as a detail on `scope`.
+pub fn scoped(caller: &Caller, needed: &[Scope]) -> Result<(), Error> {
+    let held = match caller {
+        Caller::Session { .. } => return Ok(()),
+        Caller::Key { scopes, .. } => *scopes,
+        Caller::UploadToken { .. } | Caller::Link { .. } => {
+            return Err(forbidden("These credentials do not open this"));
+        }
+    };
+    let mut missing = needed.iter().filter(|scope| !held.has(**scope)).peekable();
+    if missing.peek().is_none() {
+        return Ok(());
+    }
+    Err(missing.fold(forbidden("The API key lacks a scope"), |error, scope| error.with("scope", scope.as_str())))
 }
 
-fn missing(scope: Scope) -> Error {
-    forbidden("The API key lacks a scope").with("scope", scope.as_str())
+fn forbidden(message: &'static str) -> Error {
+    Error::new(Code::Forbidden, message)
 }
 
 /// What a use case is about to do to a thing.
@@ -115,12 +124,14 @@ mod tests {
         let some = key(1, Scopes::default().with(Scope::MediaRead));
         let writer = key(1, Scopes::default().with(Scope::MediaWrite));
         let token = Caller::UploadToken { user: user(1), token: UploadTokenId::from_uuid(Uuid::from_u128(7)) };
-        assert!(enter(&some, Area::Scoped(Scope::MediaRead)).is_ok());
-        let refused = enter(&some, Area::Scoped(Scope::MediaWrite)).unwrap_err();
-        assert_eq!((refused.code, refused.details[0].message.as_ref()), (Code::Forbidden, "media:write"));
+        assert!(enter(&some, Area::Scoped(&[Scope::MediaRead])).is_ok());
+        let refused = enter(&some, Area::Scoped(&[Scope::MediaWrite, Scope::MediaRead, Scope::UsersRead])).unwrap_err();
+        let named: Vec<_> = refused.details.iter().map(|it| (it.field.as_ref(), it.message.as_ref())).collect();
+        assert_eq!(refused.code, Code::Forbidden);
+        assert_eq!(named, [("scope", "media:write"), ("scope", "users:read")], "all that are missing, no others");
         assert!(enter(&some, Area::Upload).is_err() && enter(&writer, Area::Upload).is_ok());
         assert!(enter(&token, Area::Upload).is_ok() && enter(&token, Area::Any).is_ok());
-        assert!(enter(&token, Area::Scoped(Scope::MediaRead)).is_err());
+        assert!(enter(&token, Area::Scoped(&[Scope::MediaRead])).is_err());
         for area in [Area::Account, Area::Admin] {
             assert!(enter(&writer, area).is_err() && enter(&token, area).is_err());
         }

@@ -6,7 +6,7 @@ use crate::id::{ApiKeyId, SessionId, UploadTokenId, UserId};
 use crate::scope::Scopes;
 
 /// What a user may do beyond the own things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Own things only.
     User,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::id::{CollectionId, EventId, MediaId, UserId};
 use crate::mime::MediaType;
+use crate::scope::Scope;
 use crate::time::Timestamp;
 
 /// A thing that happened, with what its webhook body needs.
@@ -25,6 +26,8 @@ pub enum Happened {
     MediaRestored(MediaRef),
     /// An account was made.
     UserRegistered(UserId),
+    /// An account was deleted with all that it held.
+    UserDeleted(UserId),
     /// A collection was made.
     CollectionCreated(CollectionRef),
     /// Its name, description or order changed.
@@ -68,7 +71,85 @@ pub struct Event {
     pub what: Happened,
 }
 
+/// A recorded event, as readers of the outbox get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Where it stands in the order of commits.
+    pub position: i64,
+    /// Its id.
+    pub id: EventId,
+    /// Whose event it is.
+    pub owner: UserId,
+    /// Its type, such as `media.uploaded`.
+    pub kind: String,
+    /// The id of the thing it tells of.
+    pub resource: String,
+    /// The body's `data`, as JSON text.
+    pub data: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// What a WebSocket client may subscribe to (contract section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Events of items.
+    Media,
+    /// Events of collections.
+    Collections,
+}
+
+impl Channel {
+    /// The channel as messages write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Media => "media_updates",
+            Self::Collections => "collection_updates",
+        }
+    }
+
+    /// Reads what `as_str` wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "media_updates" => Some(Self::Media),
+            "collection_updates" => Some(Self::Collections),
+            _ => None,
+        }
+    }
+
+    /// Where events of this type go; some go to no channel.
+    pub fn of(kind: &str) -> Option<Self> {
+        match kind.split_once('.') {
+            Some(("media", _)) => Some(Self::Media),
+            Some(("collection", _)) => Some(Self::Collections),
+            _ => None,
+        }
+    }
+
+    /// What an API key needs to see its events.
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::Media => Scope::MediaRead,
+            Self::Collections => Scope::CollectionsRead,
+        }
+    }
+}
+
 impl Happened {
+    /// Every type that this version records, for lists of what can be subscribed to.
+    pub const NAMES: [&'static str; 10] = [
+        "media.uploaded",
+        "media.updated",
+        "media.deleted",
+        "media.restored",
+        "user.registered",
+        "collection.created",
+        "collection.updated",
+        "collection.deleted",
+        "collection.media_added",
+        "collection.media_removed",
+    ];
+
     /// The type as clients see it.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -77,6 +158,7 @@ impl Happened {
             Self::MediaDeleted { .. } => "media.deleted",
             Self::MediaRestored(_) => "media.restored",
             Self::UserRegistered(_) => "user.registered",
+            Self::UserDeleted(_) => "user.deleted",
             Self::CollectionCreated(_) => "collection.created",
             Self::CollectionUpdated(_) => "collection.updated",
             Self::CollectionDeleted(_) => "collection.deleted",
@@ -90,7 +172,7 @@ impl Happened {
         match self {
             Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.user_id,
             Self::MediaDeleted { media, .. } => media.user_id,
-            Self::UserRegistered(user) => *user,
+            Self::UserRegistered(user) | Self::UserDeleted(user) => *user,
             Self::CollectionCreated(collection)
             | Self::CollectionUpdated(collection)
             | Self::CollectionDeleted(collection)
@@ -104,7 +186,7 @@ impl Happened {
         match self {
             Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.id.to_string(),
             Self::MediaDeleted { media, .. } => media.id.to_string(),
-            Self::UserRegistered(user) => user.to_string(),
+            Self::UserRegistered(user) | Self::UserDeleted(user) => user.to_string(),
             Self::CollectionCreated(collection)
             | Self::CollectionUpdated(collection)
             | Self::CollectionDeleted(collection)
@@ -121,7 +203,9 @@ impl Happened {
         match self {
             Self::MediaUploaded(item) | Self::MediaUpdated(item) | Self::MediaRestored(item) => media(item),
             Self::MediaDeleted { media: item, permanent } => with(media(item), "permanent", json!(permanent)),
-            Self::UserRegistered(user) => json!({ "id": user, "type": "user", "user_id": user }),
+            Self::UserRegistered(user) | Self::UserDeleted(user) => {
+                json!({ "id": user, "type": "user", "user_id": user })
+            }
             Self::CollectionCreated(it) | Self::CollectionUpdated(it) | Self::CollectionDeleted(it) => collection(it),
             Self::CollectionMediaAdded(it, ids) | Self::CollectionMediaRemoved(it, ids) => {
                 with(collection(it), "media_ids", json!(ids))

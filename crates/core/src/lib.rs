@@ -13,24 +13,30 @@ pub mod error;
 pub mod event;
 pub mod filename;
 pub mod id;
+pub mod invite;
+pub mod link;
 pub mod media;
 pub mod media_filter;
 pub mod media_patch;
 pub mod mime;
+pub mod network;
 pub mod page;
 pub mod password;
+pub mod public_address;
 pub mod scope;
 pub mod session;
 pub mod taken;
+pub mod throttle;
 pub mod time;
 pub mod user;
+pub mod webhook;
 pub mod zip;
 
 pub use caller::{Caller, Client, Role};
 pub use checksum::Checksum;
 pub use error::{Code, Error, Problems};
 pub use id::{
-    ApiKeyId, BlobId, CollectionId, EventId, Id, InviteId, MediaId, Mint, RequestId, SegmentId, SessionId,
+    ApiKeyId, BlobId, CollectionId, DeliveryId, EventId, Id, InviteId, MediaId, Mint, RequestId, SegmentId, SessionId,
     UploadTokenId, UserId,
 };
 pub use scope::{Scope, Scopes};

@@ -251,6 +251,11 @@ impl Properties {
         pairs.filter(|(_, text)| text.len() <= COMPARABLE_BYTES)
     }
 
+    /// The members, to look at.
+    pub const fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     /// The members.
     pub fn into_members(self) -> Map<String, Value> {
         self.0

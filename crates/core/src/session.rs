@@ -32,6 +32,23 @@ pub struct Session {
     pub created_at: Timestamp,
 }
 
+/// A session as its user recognizes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The session.
+    pub id: SessionId,
+    /// What the program that began it called itself.
+    pub user_agent: Option<String>,
+    /// The address from which it was begun.
+    pub address: Option<String>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When its tokens were last renewed.
+    pub rotated_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
 /// What to do with a token of some generation that asks for its successor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refresh {

@@ -101,12 +101,48 @@ pub fn check_time_zone(name: &str) -> Result<String, Error> {
     }
 }
 
+/// Reads a role's name.
+///
+/// # Errors
+/// `validation_error` on `role`.
+pub fn check_role(name: &str) -> Result<Role, Error> {
+    [Role::User, Role::Admin]
+        .into_iter()
+        .find(|role| role.as_str() == name)
+        .ok_or_else(|| Error::invalid("role", "Must be user or admin"))
+}
+
+/// Checks a quota: whole bytes that the databases can count (at most 2^63 - 1).
+///
+/// # Errors
+/// `validation_error` on `quota_bytes`.
+pub fn check_quota(bytes: u64) -> Result<u64, Error> {
+    if i64::try_from(bytes).is_ok() {
+        Ok(bytes)
+    } else {
+        Err(Error::invalid("quota_bytes", "Must be at most 9223372036854775807, or null for no limit"))
+    }
+}
+
+/// Which accounts an administrator's list holds; all of it must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct UserFilter {
+    /// The address begins so, whatever the case.
+    pub email: Option<String>,
+    /// With this role.
+    pub role: Option<Role>,
+    /// Disabled ones, or the others.
+    pub disabled: Option<bool>,
+}
+
 /// Whether new accounts may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {
     /// By anybody.
     Open,
-    /// By administrators alone.
+    /// By whoever has an invite.
+    Invite,
+    /// By administrators alone; invites do not open it.
     Closed,
 }
 
@@ -115,6 +151,7 @@ impl Registration {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Invite => "invite",
             Self::Closed => "closed",
         }
     }

@@ -134,9 +134,29 @@ impl IntoResponse for NoContent {
     }
 }
 
+/// Most answers fit without the buffer growing.
+const BODY_BYTES: usize = 1024;
+
+/// 202, without a body: something may follow.
+#[derive(Debug)]
+pub struct Accepted;
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        StatusCode::ACCEPTED.into_response()
+    }
+}
+
 /// A JSON body with its content type.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
+    let mut bytes = Vec::with_capacity(BODY_BYTES);
+    let written = serde_json::to_writer(&mut bytes, body);
+    json_bytes(status, written.map(|()| bytes))
+}
+
+/// The same for a body that is written already.
+pub fn json_bytes(status: StatusCode, body: serde_json::Result<Vec<u8>>) -> Response {
+    match body {
         Ok(bytes) => {
             (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response()
         }

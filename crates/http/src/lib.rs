@@ -12,6 +12,7 @@
 )]
 
 pub mod api;
+pub mod areas;
 pub mod context;
 pub mod digest_fields;
 pub mod docs_page;
@@ -19,6 +20,7 @@ pub mod envelope;
 pub mod error;
 pub mod extract;
 pub mod layers;
+pub mod link_pages;
 pub mod multipart;
 pub mod openapi;
 pub mod ops;

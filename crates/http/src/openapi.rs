@@ -7,6 +7,7 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 
+use crate::areas;
 use crate::error::ErrorEnvelope;
 
 /// Title, servers, security; the routes add themselves.
@@ -30,8 +31,18 @@ impl Modify for Common {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let components = openapi.components.get_or_insert_default();
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
-        let bearer = bearer.description(Some("The access token that login gives.")).build();
-        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let bearer = bearer.description(Some(
+            "The access token that login gives, an API key (`mvk_`), or for uploads an upload token (`mvu_`). The scopes are \
+             those that a key needs.",
+        ));
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let key = ApiKeyValue::with_description("X-API-Key", "An API key (`mvk_`), instead of `Authorization`.");
+        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
+        let cookie = ApiKeyValue::with_description(
+            "__Host-mediavault_refresh",
+            "The refresh token as a login with `mode=cookie` sets it, for pages that this server serves. Over plain HTTP on loopback it is called `mediavault_refresh`.",
+        );
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         let signature = ApiKeyValue::with_description("sig", "The signature of a link, as `urls.content` holds it.");
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Query(signature)));
     }
@@ -45,16 +56,7 @@ pub fn with_errors(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::Op
         .content("application/json", content)
         .build();
     for item in openapi.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.delete,
-            &mut item.head,
-            &mut item.options,
-        ];
-        for operation in operations.into_iter().flatten() {
+        for operation in areas::operations(item) {
             operation.responses.responses.insert("default".to_owned(), RefOr::T(error.clone()));
         }
     }

@@ -9,12 +9,15 @@ use axum::{Router, middleware};
 use mv_core::{Code, Error};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-use crate::api::{auth, collection_archive, collections, media, server, users};
+use crate::api::{
+    account, account_links, admin, auth, collection_archive, collections, invites, lookup, media, server, sessions,
+    users, whoami,
+};
+use crate::areas::routes;
 use crate::error::ApiError;
 use crate::state::AppState;
-use crate::{docs_page, layers, openapi, ops};
+use crate::{docs_page, layers, link_pages, openapi, ops};
 
 /// The API's routes, relative to the base.
 fn api() -> OpenApiRouter<AppState> {
@@ -25,7 +28,21 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(auth::login))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
-        .routes(routes!(users::me, users::update))
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(users::me, users::update, account::delete))
+        .routes(routes!(account::usage))
+        .routes(routes!(account::change_password))
+        .routes(routes!(lookup::lookup))
+        // links that work once
+        .routes(routes!(account_links::set_up))
+        .routes(routes!(account_links::forgot_password))
+        .routes(routes!(account_links::reset_password))
+        .routes(routes!(account_links::confirm_email))
+        .routes(routes!(account_links::create_reset_link))
+        .routes(routes!(invites::create, invites::list))
+        .routes(routes!(invites::delete))
         // items
         .routes(routes!(media::upload::upload))
         .routes(routes!(media::list::list))
@@ -42,6 +59,11 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(collections::remove_media))
         .routes(routes!(collections::set_order, collections::move_media))
         .routes(routes!(collection_archive::get, collection_archive::head))
+        // administration
+        .routes(routes!(admin::users::create, admin::users::list))
+        .routes(routes!(admin::users::get, admin::users::update, admin::users::delete))
+        .routes(routes!(admin::stats::get))
+        .routes(routes!(admin::audit::list))
 }
 
 /// The description of the API.
@@ -72,6 +94,7 @@ pub fn router(state: AppState) -> Router {
         .nest("/v1", base)
         .route("/api/docs", get(docs))
         .route("/", get(|| async { Redirect::temporary("/api/docs") }))
+        .merge(link_pages::routes())
         .route("/health/live", get(ops::live))
         .route("/health/ready", get(ops::ready))
         .route("/metrics", get(ops::metrics))

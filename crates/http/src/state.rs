@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use mv_app::App;
 
+use crate::layers::rate_limit::Policies;
+
 /// The product and what the wire needs beside it. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
@@ -12,6 +14,16 @@ pub struct AppState {
     pub app: Arc<App>,
     /// What the operator decided about the wire.
     pub wire: Arc<WireOptions>,
+    /// What answers tell of the limits.
+    pub policies: Arc<Policies>,
+}
+
+impl AppState {
+    /// For this product and this wire.
+    pub fn new(app: Arc<App>, wire: WireOptions) -> Self {
+        let policies = Arc::new(Policies::new(&app.options().limits));
+        Self { app, wire: Arc::new(wire), policies }
+    }
 }
 
 /// Whether an address is a proxy that the operator trusts.

@@ -39,11 +39,13 @@ impl Cli {
 pub enum Command {
     /// Run the vault until a signal ends it.
     Serve,
-    /// Make administrators and reset passwords, also beside a running server.
+    /// Make, list and change accounts, also beside a running server.
     #[command(subcommand)]
     Admin(AdminCommand),
     /// Bring the database to this version's schema.
     Migrate,
+    /// Give a vault that is not served a new root key; the old one is kept beside it.
+    RotateRootKey,
     /// Compare database and files with each other; the server must be stopped.
     Check(CheckFlags),
     /// Print the description of the API (OpenAPI 3.1).
@@ -123,6 +125,46 @@ pub enum AdminCommand {
     /// Sign access tokens with a new key from now on; nobody is logged out. A running server notices within a minute, or
     /// at once on SIGHUP.
     RotateJwtKey(RotateJwtKey),
+    /// List the accounts: id, role, whether enabled, e-mail, username.
+    List,
+    /// Forbid an account's use and end its sessions.
+    Disable(Account),
+    /// Allow an account's use again.
+    Enable(Account),
+    /// Make an account an administrator's.
+    Promote(Account),
+    /// Make an account a plain user's.
+    Demote(Account),
+    /// End an account's sessions.
+    EndSessions(Account),
+    /// Print a link to a new password for an account; it works once, for an hour.
+    ResetLink(Account),
+    /// Print an invite to register; it works once.
+    Invite(Invite),
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+pub struct Account {
+    /// Its e-mail address or username.
+    pub login: String,
+}
+
+/// Flags of `admin invite`.
+#[derive(Debug, Args)]
+pub struct Invite {
+    /// The only address that may register with it.
+    #[arg(long)]
+    pub email: Option<String>,
+    /// Invite an administrator.
+    #[arg(long)]
+    pub admin: bool,
+    /// Bytes that the account may hold; without it the server's default.
+    #[arg(long)]
+    pub quota_bytes: Option<u64>,
+    /// Days that the invite holds.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub days: u16,
 }
 
 /// Flags of `admin create`.
@@ -266,6 +308,12 @@ mod tests {
         let admin = parse("admin reset-password --email a@b.ch").unwrap();
         let AdminCommand::ResetPassword(reset) = admin.command else { panic!("another command") };
         assert!(reset.email == "a@b.ch" && !reset.password.password_stdin);
+        let admin = parse("admin invite --email a@b.ch --admin --quota-bytes 5 --days 365").unwrap();
+        let AdminCommand::Invite(invite) = admin.command else { panic!("another command") };
+        assert_eq!((invite.admin, invite.quota_bytes, invite.days), (true, Some(5), 365));
+        for line in ["admin invite --days 0", "admin invite --days 366", "admin disable", "admin promote a b"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
         for line in
             ["admin create", "admin create --email a@b.ch --password x", "admin reset-password --email a@b.ch x"]
         {

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod commands;
 pub mod core_dumps;
 pub mod jwt_key;
+mod log_json;
 mod log_writer;
 pub mod password;
 mod private_file;

@@ -8,13 +8,14 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::{Format as LineFormat, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::format::{Format as LineFormat, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::log_json::JsonLine;
 use crate::log_writer::{self, LogThread, LogWriter};
 
 /// The `log.*` settings.
@@ -111,10 +112,7 @@ where
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Text => Box::new(layer.event_format(OneLine(LineFormat::default().with_ansi(false)))),
-        Format::Json => {
-            let format: LineFormat<Json> = LineFormat::default().json().flatten_event(true).with_current_span(false);
-            Box::new(layer.fmt_fields(JsonFields::new()).event_format(OneLine(format)))
-        }
+        Format::Json => Box::new(layer.fmt_fields(JsonFields::new()).event_format(JsonLine)),
     };
     tracing_subscriber::registry().with(layer.with_filter(level))
 }
@@ -138,7 +136,7 @@ where
 }
 
 /// In JSON the characters escaped here only occur inside strings, and the escapes are JSON's.
-fn escape(writer: &mut impl fmt::Write, line: &str) -> fmt::Result {
+pub(crate) fn escape(writer: &mut impl fmt::Write, line: &str) -> fmt::Result {
     // Nearly every line is visible ASCII.
     if line.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return writer.write_str(line);
@@ -148,20 +146,26 @@ fn escape(writer: &mut impl fmt::Write, line: &str) -> fmt::Result {
         let (plain, tail) = rest.split_at(position);
         writer.write_str(plain)?;
         let mut letters = tail.chars();
-        match letters.next() {
-            Some('\n') => writer.write_str("\\n")?,
-            Some('\r') => writer.write_str("\\r")?,
-            Some('\t') => writer.write_str("\\t")?,
-            Some(letter) => write!(writer, "\\u{:04x}", u32::from(letter))?,
-            None => {}
+        if let Some(letter) = letters.next() {
+            escape_letter(writer, letter)?;
         }
         rest = letters.as_str();
     }
     writer.write_str(rest)
 }
 
+/// The escape of an unsafe letter; all of them have four hexadecimal digits.
+pub(crate) fn escape_letter(writer: &mut impl fmt::Write, letter: char) -> fmt::Result {
+    match letter {
+        '\n' => writer.write_str("\\n"),
+        '\r' => writer.write_str("\\r"),
+        '\t' => writer.write_str("\\t"),
+        letter => write!(writer, "\\u{:04x}", u32::from(letter)),
+    }
+}
+
 /// Control characters, Unicode's line ends, and the marks that change the direction of writing (Unicode UTR 36, 3.2).
-fn is_unsafe(letter: char) -> bool {
+pub(crate) fn is_unsafe(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use mv_app::accounts::register::NewAccount;
+use mv_app::ops::root_key;
 use mv_app::start::{self, Parts};
-use mv_app::{App, Options};
+use mv_app::{App, Options, mail};
 use mv_blobs::{Blobs, DEFAULT_THREADS, KeyFileError, LocalStore, RootKey, VaultLock};
 use mv_core::entropy::{Entropy, SystemEntropy};
 use mv_core::{Clock, Mint, SystemClock};
@@ -55,6 +56,16 @@ pub struct Vault {
     /// The root key's fingerprint, for the operator.
     pub key_fingerprint: String,
     lock: Option<VaultLock>,
+    mailer: Option<Mailer>,
+}
+
+/// The task that sends mail; it ends with the vault.
+struct Mailer(tokio::task::JoinHandle<()>);
+
+impl Drop for Mailer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Why a vault could not be opened; each is one line for the operator.
@@ -130,20 +141,24 @@ pub async fn open(
         clock: machine.clock,
         entropy: machine.entropy,
         options: options(settings, public_url),
+        smtp: settings.smtp.clone(),
     });
+    // Commands beside a server end at once: they send no mail.
+    let mailer = (sharing == Sharing::Alone).then(|| Mailer(tokio::spawn(mail::run(app.clone()))));
     if lock.is_some() {
         let swept = app.sweep_unfinished().await?;
         if swept > 0 {
             tracing::info!(count = swept, "removed {swept} unfinished uploads of an earlier run");
         }
     }
-    Ok(Vault { app, store, served_elsewhere: lock.is_none(), key_fingerprint, lock })
+    Ok(Vault { app, store, served_elsewhere: lock.is_none(), key_fingerprint, lock, mailer })
 }
 
 impl Vault {
     /// Ends the vault in order: the database is closed, then the data folder is free for others.
     pub async fn close(self) {
-        let Self { app, store, lock, .. } = self;
+        let Self { app, store, lock, mailer, .. } = self;
+        drop(mailer);
         drop(app);
         store.close().await;
         drop(lock);
@@ -181,7 +196,7 @@ pub fn app_state(app: Arc<App>, settings: &Settings) -> AppState {
         metrics_token: settings.metrics_token.as_ref().map(|token| token.expose().to_owned()),
         metrics: Box::new(move || metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default()),
     };
-    AppState { app, wire: Arc::new(wire) }
+    AppState::new(app, wire)
 }
 
 /// The process's one recorder of metrics.
@@ -214,6 +229,7 @@ fn options(settings: &Settings, public_url: String) -> Options {
     Options {
         registration: match settings.registration {
             Registration::Open => mv_core::user::Registration::Open,
+            Registration::Invite => mv_core::user::Registration::Invite,
             Registration::Closed => mv_core::user::Registration::Closed,
         },
         max_upload_bytes: settings.max_upload_bytes,
@@ -221,6 +237,8 @@ fn options(settings: &Settings, public_url: String) -> Options {
         trash_days: days(settings.trash_retention),
         tombstone_days: days(settings.tombstone_retention),
         public_url,
+        limits: settings.limits,
+        users_lookup: settings.users_lookup,
         password_threads: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }
@@ -232,12 +250,41 @@ async fn root_key(settings: &Settings, store: &Store, entropy: &dyn Entropy) -> 
             make_folder(folder)?;
         }
     }
-    match RootKey::load(&settings.root_key_file) {
+    let key = match RootKey::load(&settings.root_key_file) {
         Err(KeyFileError::Missing(_)) if !start::has_root_key(store).await? => {
-            Ok(RootKey::create(&settings.root_key_file, entropy)?)
+            RootKey::create(&settings.root_key_file, entropy)?
         }
-        loaded => Ok(loaded?),
+        loaded => loaded?,
+    };
+    finish_rotation(settings, store, key).await
+}
+
+/// A rotation that died between its commit and the exchange of the files is finished: the next key is then the right one.
+async fn finish_rotation(settings: &Settings, store: &Store, key: RootKey) -> Result<RootKey, OpenFailure> {
+    let file = &settings.root_key_file;
+    let Ok(next) = RootKey::load(&RootKey::next_path(file)) else { return Ok(key) };
+    if start::is_root_key(store, &key).await? || !start::is_root_key(store, &next).await? {
+        return Ok(key);
     }
+    RootKey::put_in_place(file, &key)?;
+    tracing::warn!("finished the rotation of the root key that was interrupted");
+    Ok(next)
+}
+
+/// Gives a vault that nobody serves a new root key; returns its fingerprint and how many users' keys were wrapped anew.
+///
+/// # Errors
+/// `OpenFailure`; where the vault is served, nothing is changed.
+pub async fn rotate_root_key(settings: &Settings, machine: Machine) -> Result<(String, usize), OpenFailure> {
+    // Opening it checks all that a start checks, and holds the lock meanwhile.
+    let vault = open(settings, String::new(), machine.clone(), Sharing::Alone).await?;
+    let file = &settings.root_key_file;
+    let current = Arc::new(RootKey::load(file)?);
+    let next = Arc::new(RootKey::create(&RootKey::next_path(file), machine.entropy.as_ref())?);
+    let count = root_key::rotate(&vault.store, Arc::clone(&current), Arc::clone(&next), machine.entropy).await?;
+    RootKey::put_in_place(file, &current)?;
+    vault.close().await;
+    Ok((next.fingerprint(), count))
 }
 
 /// Makes a folder and those above it, for their owner alone. Durable when this returns: a power cut soon after the first

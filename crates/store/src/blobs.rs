@@ -88,6 +88,16 @@ pub fn refer(tx: &Tx, blob: &NewBlob, segments: &[SegmentRow]) -> Result<(BlobId
     Ok((id, checksum_sealed))
 }
 
+/// Adds a reference to bytes that the owner has already, also when they were about to be deleted. `None` where they are
+/// gone.
+pub fn refer_again(tx: &Tx, owner: UserId, tag: [u8; 32]) -> Result<Option<(BlobId, Vec<u8>)>> {
+    tx.optional(
+        sql("UPDATE blobs SET refs = refs + 1, dead_at = NULL WHERE owner_id = $1 AND dedupe_tag = $2 RETURNING id, checksum_sealed")
+            .bind(owner)
+            .bind(tag.to_vec()),
+    )
+}
+
 fn insert_segment(tx: &Tx, blob: BlobId, position: i64, segment: &SegmentRow) -> Result<()> {
     tx.changed(
         sql("INSERT INTO segments (id, blob_id, position, plain_len, sealed_len, wrapped_key, key_version, format)

@@ -232,6 +232,7 @@ fn put_at(tx: &Tx, collection: CollectionId, id: MediaId, position: i64) -> Resu
 /// The user's collections whose kept count differs from what is in them, for `check`: id, kept, counted.
 pub fn miscounted_any(db: &Conn) -> Result<Vec<(CollectionId, u64, u64)>> {
     db.all(sql("SELECT c.id, c.media_count, count(m.media_id) FROM collections c
+         JOIN users u ON u.id = c.owner_id AND u.deleted_at IS NULL
          LEFT JOIN collection_media m ON m.collection_id = c.id AND NOT m.hidden
          GROUP BY c.id, c.media_count HAVING c.media_count <> count(m.media_id)"))
 }

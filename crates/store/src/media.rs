@@ -59,7 +59,7 @@ impl FromRow for Labels {
         Ok(Self {
             title,
             description,
-            tags: serde_json::from_str(&tags).unwrap_or_default(),
+            tags: if tags == "[]" { Vec::new() } else { serde_json::from_str(&tags).unwrap_or_default() },
             favorite,
             rating: i8::try_from(rating).ok().filter(|stars| i64::from(*stars) != UNRATED),
             taken,

@@ -60,6 +60,9 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0007_audit",
     "0008_keys",
     "0009_account_links",
+    "0010_deletions",
+    "0011_administration",
+    "0012_event_order",
 ];
 
 /// Why a database cannot be opened.

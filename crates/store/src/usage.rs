@@ -287,6 +287,14 @@ fn audit_runs(db: &Conn, owner: UserId, items: u64, numbers: &mut Vec<(String, u
     Ok(())
 }
 
+/// What all users hold together, and how many they are: a row a user is read.
+pub fn totals_any(db: &Conn) -> Result<(u64, Usage)> {
+    db.one(sql(
+        "SELECT count(*), CAST(coalesce(sum(items), 0) AS BIGINT), CAST(coalesce(sum(trash_items), 0) AS BIGINT),
+                CAST(coalesce(sum(bytes), 0) AS BIGINT), CAST(coalesce(sum(trash_bytes), 0) AS BIGINT) FROM usage",
+    ))
+}
+
 /// Every user, for `check`.
 pub fn owners_any(db: &Conn) -> Result<Vec<UserId>> {
     db.all(sql("SELECT owner_id FROM usage ORDER BY owner_id"))

@@ -1,9 +1,10 @@
-//! Accounts. Lookups by login name are unscoped, since nobody is known yet at that moment.
+//! Accounts. Lookups by login name are unscoped, since nobody is known yet at that moment. A deleted account is not
+//! found by anything here; what is left of it is in `erasure.rs`.
 
 use mv_core::user::{User, fold_login};
 use mv_core::{Role, Timestamp, UserId};
 
-use crate::{Conn, Result, Tx, row, sql};
+use crate::{Conn, Result, Tx, account_links, row, sql};
 
 row!(User {
     id,
@@ -59,12 +60,15 @@ pub fn insert(tx: &Tx, user: &User, password_hash: &str) -> Result<()> {
 
 /// The account.
 pub fn find(db: &Conn, id: UserId) -> Result<Option<User>> {
-    db.optional(sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1")).bind(id))
+    db.optional(
+        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL")).bind(id),
+    )
 }
 
 /// The account, held until the transaction ends, so that changes of it come one after the other.
 pub fn find_for_change(tx: &Tx, id: UserId) -> Result<Option<User>> {
-    let held = tx.changed(sql("UPDATE users SET updated_at = updated_at WHERE id = $1").bind(id))?;
+    let held =
+        tx.changed(sql("UPDATE users SET updated_at = updated_at WHERE id = $1 AND deleted_at IS NULL").bind(id))?;
     if held == 1 { find(tx, id) } else { Ok(None) }
 }
 
@@ -73,14 +77,22 @@ pub fn by_login(db: &Conn, name: &str) -> Result<Option<(User, String)>> {
     let folded = fold_login(name);
     // Two indexed lookups: `OR` over two unique columns reads both indexes on either database anyway.
     let by_email = db.optional(
-        sql(concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.email_folded = $1"))
-            .bind(folded.as_str()),
+        sql(concat!(
+            "SELECT ",
+            user_columns!(),
+            ", u.password_hash FROM users u WHERE u.email_folded = $1 AND u.deleted_at IS NULL"
+        ))
+        .bind(folded.as_str()),
     )?;
     match by_email {
         Some(found) => Ok(Some(found)),
         None => db.optional(
-            sql(concat!("SELECT ", user_columns!(), ", u.password_hash FROM users u WHERE u.username_folded = $1"))
-                .bind(folded),
+            sql(concat!(
+                "SELECT ",
+                user_columns!(),
+                ", u.password_hash FROM users u WHERE u.username_folded = $1 AND u.deleted_at IS NULL"
+            ))
+            .bind(folded),
         ),
     }
 }
@@ -121,11 +133,40 @@ pub fn rehash(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str) -> Result<()>
     Ok(())
 }
 
-/// A new password: every signed link of the user dies with the old one.
+/// A new password: every signed link of the user dies with the old one, and so does what was sent to get back in.
 pub fn set_password(tx: &Tx, id: UserId, hash: &str, now: Timestamp) -> Result<bool> {
+    account_links::end_all(tx, id)?;
     let statement =
         sql("UPDATE users SET password_hash = $2, link_epoch = link_epoch + 1, updated_at = $3 WHERE id = $1");
     Ok(tx.changed(statement.bind(id).bind(hash).bind(now))? == 1)
+}
+
+/// A new password in place of the one with this hash: every signed link of the user dies with it. Of many at once
+/// exactly one succeeds.
+pub fn replace_password(tx: &Tx, id: UserId, old_hash: &str, new_hash: &str, now: Timestamp) -> Result<bool> {
+    let statement = sql("UPDATE users SET password_hash = $3, link_epoch = link_epoch + 1, updated_at = $4
+                         WHERE id = $1 AND password_hash = $2");
+    let replaced = tx.changed(statement.bind(id).bind(old_hash).bind(new_hash).bind(now))? == 1;
+    if replaced {
+        account_links::end_all(tx, id)?;
+    }
+    Ok(replaced)
+}
+
+/// The account with exactly this e-mail address, whatever the case.
+pub fn by_email(db: &Conn, email: &str) -> Result<Option<User>> {
+    db.optional(
+        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.email_folded = $1 AND u.deleted_at IS NULL"))
+            .bind(fold_login(email)),
+    )
+}
+
+/// The account with exactly this username, whatever the case.
+pub fn by_username(db: &Conn, username: &str) -> Result<Option<User>> {
+    db.optional(
+        sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username_folded = $1 AND u.deleted_at IS NULL"))
+            .bind(fold_login(username)),
+    )
 }
 
 /// Whether there is an administrator.
@@ -133,4 +174,14 @@ pub fn any_admin(db: &Conn) -> Result<bool> {
     let found: Option<UserId> =
         db.optional(sql("SELECT id FROM users WHERE role = $1 LIMIT 1").bind(Role::Admin.as_str()))?;
     Ok(found.is_some())
+}
+
+/// Accounts in the order they were made, behind `after`.
+pub fn list_any(db: &Conn, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
+    let mut query = sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE TRUE"));
+    if let Some(after) = after {
+        query.push(" AND u.id > ").push_bind(after);
+    }
+    query.push(" ORDER BY u.id LIMIT ").push_bind(limit);
+    db.all(query)
 }

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod databases;
 pub mod description;
 pub mod files;
+pub mod mail;
 pub mod server;
 
 pub use answer::Answer;

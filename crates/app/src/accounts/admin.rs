@@ -1,11 +1,12 @@
 //! What the operator does at the machine itself: no caller, since whoever can run the binary owns the data.
 
+use mv_core::audit::Entry;
 use mv_core::user::User;
-use mv_core::{Code, Error, Role};
-use mv_store::{Tx, sessions, users};
+use mv_core::{Client, Role};
+use mv_store::{Tx, audit, sessions, users};
 
 use super::register::NewAccount;
-use crate::{App, Result};
+use crate::{App, Creation, Result};
 
 impl App {
     /// Makes an administrator.
@@ -13,7 +14,8 @@ impl App {
     /// # Errors
     /// `validation_error`, `conflict` where the e-mail or username is taken.
     pub async fn create_admin(&self, account: NewAccount) -> Result<User> {
-        self.create_account(account, Role::Admin).await
+        let entry = self.operated("user.created", String::new());
+        self.create_account(account, self.rights(Role::Admin), entry, Creation::default()).await
     }
 
     /// Makes the administrator that the settings name, if there is none yet. Returns whether one was made.
@@ -33,20 +35,24 @@ impl App {
     /// `not_found`, `validation_error` on `password`.
     pub async fn reset_password(&self, login: &str, password: &str) -> Result<User> {
         mv_core::password::check_password("password", password)?;
-        let name = login.to_owned();
-        let Some((user, _)) = self.store.read(move |db| users::by_login(db, &name)).await? else {
-            return Err(Error::new(Code::NotFound, "There is no account with this e-mail or username").into());
-        };
+        let user = self.account_of(login).await?;
         let hash = self.passwords.hash(password).await?;
         let (id, now) = (user.id, self.now());
+        let entry = self.operated("user.password_reset", id.to_string());
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 users::set_password(tx, id, &hash, now)?;
                 sessions::revoke_all(tx, id, now)?;
+                audit::append(tx, &entry)?;
                 Ok(())
             })
             .await?;
         self.access.clear();
         Ok(user)
+    }
+
+    /// An entry of the audit trail for what the operator does at the machine.
+    fn operated(&self, what: &'static str, resource: String) -> Entry {
+        self.audit_of(None, &Client::default(), what, resource)
     }
 }

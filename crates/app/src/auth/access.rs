@@ -19,8 +19,19 @@ pub struct Authenticated {
     pub caller: Caller,
     /// The account.
     pub user: User,
-    /// When the credentials expire.
-    pub expires_at: Timestamp,
+    /// What its owner knows the credentials by; their kind, id and scopes are the caller's.
+    pub credential: Credential,
+    /// When they must be checked anew at the latest: for a session, the end of this access token.
+    pub good_until: Timestamp,
+}
+
+/// What the owner of credentials knows them by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// What its owner called it; sessions and upload tokens have no name.
+    pub name: Option<String>,
+    /// When it ends: the session, not its access token; `None` is never.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl App {
@@ -53,7 +64,8 @@ impl App {
         };
         let caller =
             Caller::Session { user: user.id, session: session.id, role: user.role, link_epoch: user.link_epoch };
-        let held = Arc::new(Authenticated { caller, user, expires_at: bearer.expires_at });
+        let credential = Credential { name: None, expires_at: Some(session.expires_at) };
+        let held = Arc::new(Authenticated { caller, user, credential, good_until: bearer.expires_at });
         self.access.put(token, &held, moment);
         Ok(held)
     }

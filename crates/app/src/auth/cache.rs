@@ -47,7 +47,7 @@ impl AccessCache {
             return None;
         }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(token).filter(|held| now < held.expires_at).cloned()
+        known.get(token).filter(|held| now < held.good_until).cloned()
     }
 
     /// Taken before the database is asked.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use mv_core::audit::Entry;
 use mv_core::session::{SESSION_LIFE, Session};
 use mv_core::{Client, Error, Timestamp};
-use mv_store::{Tx, audit, sessions, users};
+use mv_store::{Conn, Tx, audit, sessions, users};
 
+use super::throttle::{guessed_right, may_guess};
 use crate::{App, Result};
 
 /// What a login or refresh hands out.
@@ -33,7 +34,8 @@ impl App {
     /// Begins a session.
     ///
     /// # Errors
-    /// `unauthorized` for a wrong name or password and for a disabled account, all alike.
+    /// `unauthorized` for a wrong name or password and for a disabled account, all alike; `rate_limited` after too many
+    /// of them for this name or from this address, also where the password is right.
     pub async fn login(&self, name: &str, password: &str, client: &Client) -> Result<Granted> {
         let refused = || Error::unauthorized("The username or the password is wrong");
         // Nobody has such a name or password: no work for it. What they look like tells nothing of who exists. A zero
@@ -41,12 +43,16 @@ impl App {
         if name.len() > 1024 || name.chars().any(char::is_control) || password.chars().count() > 256 {
             return Err(refused().into());
         }
-        let lookup = name.to_owned();
-        let found = self.store.read(move |db| users::by_login(db, &lookup)).await?;
+        let (lookup, guess, now) = (name.to_owned(), self.throttle.login(name, client), self.now());
+        let find = move |db: &Conn| -> Result<_> {
+            may_guess(db, &guess, now)?;
+            Ok(users::by_login(db, &lookup)?)
+        };
+        let found = self.store.read(find).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let verified = self.passwords.verify(password, hash).await?;
         let Some((user, old_hash)) = found.filter(|(user, _)| verified.holds && !user.disabled) else {
-            return Err(refused().into());
+            return Err(self.guessed_wrong(guess, client, refused()).await);
         };
         let new_hash = if verified.outdated { Some(self.passwords.hash(password).await?) } else { None };
         let now = self.now();
@@ -63,12 +69,13 @@ impl App {
         let entry =
             Entry { actor: Some(user.id), ..self.audit(None, &client, "session.created", session.id.to_string()) };
         self.store
-            .write(move |tx: &Tx| {
+            .write(move |tx: &Tx| -> Result<()> {
+                guessed_right(tx, &guess, now)?;
                 audit::append(tx, &entry)?;
                 if let Some(new_hash) = &new_hash {
                     users::rehash(tx, kept.user_id, &old_hash, new_hash)?;
                 }
-                sessions::insert(tx, &kept, &client)
+                Ok(sessions::insert(tx, &kept, &client)?)
             })
             .await?;
         self.grant(&session, true, now)

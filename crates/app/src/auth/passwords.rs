@@ -138,4 +138,27 @@ mod tests {
         pool.run(|| ()).await.unwrap();
         assert_eq!((pool.threads.available_permits(), pool.waiting.load(Ordering::Acquire)), (1, 0));
     }
+
+    /// Row 14 of the security checklist.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn never_more_hashes_at_once_than_threads_nor_more_waiting_than_the_queue_holds() {
+        const THREADS: usize = 2;
+        let pool = Passwords::new(THREADS, Arc::new(mv_core::entropy::SystemEntropy));
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let work = || {
+            let (running, most) = (running.clone(), most.clone());
+            pool.run(move || {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(50));
+                running.fetch_sub(1, Ordering::SeqCst);
+            })
+        };
+        let done = futures_util::future::join_all((0..64).map(|_| work())).await;
+        assert_eq!(most.load(Ordering::SeqCst), THREADS);
+        let busy = done.iter().filter_map(|one| one.as_ref().err()).filter(|error| error.is(Code::ServiceUnavailable));
+        assert_eq!(
+            (busy.count(), done.iter().filter(|one| one.is_ok()).count()),
+            (64 - THREADS - QUEUE, THREADS + QUEUE)
+        );
+    }
 }

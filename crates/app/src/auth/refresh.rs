@@ -2,10 +2,12 @@
 //! A token works once; within ten seconds it gets the very same successor again; later it ends the session (RFC 9700
 //! section 4.14.2).
 
+use mv_core::audit::Entry;
 use mv_core::session::{Refresh, Session};
 use mv_core::user::User;
-use mv_core::{Error, SessionId, Timestamp, UserId};
-use mv_store::{Tx, sessions};
+use mv_core::{Client, Error, SessionId, Timestamp, UserId};
+use mv_store::{Tx, audit, sessions};
+use serde_json::json;
 
 use super::login::Granted;
 use crate::{App, Result};
@@ -30,25 +32,30 @@ impl App {
     ///
     /// # Errors
     /// `unauthorized` where it is not genuine, was used before, or its session has ended.
-    pub async fn refresh_by_token(&self, token: &str) -> Result<Granted> {
+    pub async fn refresh_by_token(&self, token: &str, client: &Client) -> Result<Granted> {
         let Some((session, generation)) = self.tokens.read_refresh(token) else {
             return Err(Error::unauthorized("The refresh token is not valid").into());
         };
-        self.rotate(Presented { session, generation, user: None }).await
+        self.rotate(Presented { session, generation, user: None }, client).await
     }
 
     /// The successor of an access token that still holds; it brings no refresh token.
     ///
     /// # Errors
     /// `unauthorized` likewise.
-    pub async fn refresh_by_bearer(&self, token: &str) -> Result<Granted> {
+    pub async fn refresh_by_bearer(&self, token: &str, client: &Client) -> Result<Granted> {
         let bearer = self.tokens.check(token, self.now())?;
-        self.rotate(Presented { session: bearer.session, generation: bearer.generation, user: Some(bearer.user) }).await
+        let presented = Presented { session: bearer.session, generation: bearer.generation, user: Some(bearer.user) };
+        self.rotate(presented, client).await
     }
 
-    async fn rotate(&self, presented: Presented) -> Result<Granted> {
+    async fn rotate(&self, presented: Presented, client: &Client) -> Result<Granted> {
         let now = self.now();
-        let outcome = self.store.write(move |tx| advance(tx, presented, now)).await?;
+        let reused = Entry {
+            data: json!({ "reason": "refresh_reuse" }),
+            ..self.audit(None, client, "session.revoked", presented.session.to_string())
+        };
+        let outcome = self.store.write(move |tx| advance(tx, presented, now, &reused)).await?;
         match outcome {
             Outcome::Session(session) => self.grant(&session, presented.user.is_none(), now),
             Outcome::Refused(message) => {
@@ -59,7 +66,7 @@ impl App {
     }
 }
 
-fn advance(tx: &Tx, presented: Presented, now: Timestamp) -> Result<Outcome> {
+fn advance(tx: &Tx, presented: Presented, now: Timestamp, reused: &Entry) -> Result<Outcome> {
     const OVER: Outcome = Outcome::Refused("The session has ended");
     let Presented { session: id, generation, user: owner } = presented;
     let fits = |user: &User| !user.disabled && owner.is_none_or(|owner| owner == user.id);
@@ -79,6 +86,7 @@ fn advance(tx: &Tx, presented: Presented, now: Timestamp) -> Result<Outcome> {
         Refresh::Over => Ok(OVER),
         Refresh::Reuse | Refresh::Advance => {
             sessions::revoke(tx, id, now)?;
+            audit::append(tx, &Entry { actor: Some(session.user_id), ..reused.clone() })?;
             tracing::warn!(session.id = %id, "session {id} was ended: one of its tokens was used twice");
             Ok(Outcome::Refused("The token was used before; the session has been ended"))
         }

@@ -52,11 +52,15 @@ pub(crate) struct Claims {
 
 /// What a genuine token stands for; whether its session lives is not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bearer {
-    pub(crate) user: UserId,
-    pub(crate) session: SessionId,
-    pub(crate) generation: u32,
-    pub(crate) expires_at: Timestamp,
+pub struct Bearer {
+    /// Whose it is.
+    pub user: UserId,
+    /// Of which session.
+    pub session: SessionId,
+    /// Of which generation of the session.
+    pub generation: u32,
+    /// When it expires.
+    pub expires_at: Timestamp,
 }
 
 /// The keys as the library takes them.
@@ -75,7 +79,7 @@ impl From<JwtKeys> for Ring {
 }
 
 /// Makes and checks both tokens.
-pub(crate) struct Tokens {
+pub struct Tokens {
     ring: RwLock<Arc<Ring>>,
     validation: Validation,
     header: Header,
@@ -83,7 +87,8 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn new(keys: JwtKeys, root: &RootKey) -> Self {
+    /// With the keys of access tokens; refresh tokens are derived from the root key.
+    pub fn new(keys: JwtKeys, root: &RootKey) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
@@ -127,12 +132,13 @@ impl Tokens {
             r#gen: session.generation,
             nbf: None,
         };
-        let token = jsonwebtoken::encode(&self.header, &claims, &self.ring().signing).map_err(crate::Error::internal)?;
+        let token =
+            jsonwebtoken::encode(&self.header, &claims, &self.ring().signing).map_err(crate::Error::internal)?;
         Ok((token, expires_at))
     }
 
     /// Checks an access token's signature, form and time.
-    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Bearer, Error> {
+    pub fn check(&self, token: &str, now: Timestamp) -> Result<Bearer, Error> {
         let bad = || Error::unauthorized("The access token is not valid");
         let claims = self
             .ring()
@@ -159,7 +165,7 @@ impl Tokens {
     }
 
     /// The session and generation of a genuine refresh token.
-    pub(crate) fn read_refresh(&self, token: &str) -> Option<(SessionId, u32)> {
+    pub fn read_refresh(&self, token: &str) -> Option<(SessionId, u32)> {
         let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(REFRESH_PREFIX)?).ok()?;
         let (id, rest) = bytes.split_first_chunk::<16>()?;
         let (generation, mac) = rest.split_first_chunk::<4>()?;

@@ -9,8 +9,9 @@ use mv_store::{Conn, Tx, collection_media, collections, events};
 
 use super::CollectionPage;
 use crate::auth::access::{collection_for, collection_to_change};
+use crate::idempotency::keep_answer;
 use crate::view::VersionCheck;
-use crate::{App, Result};
+use crate::{App, Creation, Result};
 
 /// How many collections a user may have; keeps their list short enough to count.
 const MAX_COLLECTIONS: u64 = 10_000;
@@ -25,6 +26,7 @@ impl App {
         caller: &Caller,
         name: String,
         description: Option<String>,
+        creation: Creation<Collection>,
     ) -> Result<Collection> {
         let id: CollectionId = self.mint.id();
         let now = id.minted_at();
@@ -41,6 +43,7 @@ impl App {
         };
         let event = Event { id: self.mint.id(), at: now, what: Happened::CollectionCreated(collection.reference()) };
         let made = collection.clone();
+        let answer = self.answer_to_keep(&creation, &collection)?;
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 if collections::count_for(tx, made.owner_id)? >= MAX_COLLECTIONS {
@@ -48,7 +51,7 @@ impl App {
                 }
                 collections::insert(tx, &made)?;
                 events::append(tx, &event)?;
-                Ok(())
+                keep_answer(tx, answer.as_ref())
             })
             .await?;
         Ok(collection)

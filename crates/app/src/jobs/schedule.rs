@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mv_core::throttle::LONGEST;
 use mv_core::{SegmentId, Timestamp};
-use mv_store::{blobs, idempotency, media, sessions, tombstones};
+use mv_store::{account_links, blobs, idempotency, invites, login_failures, media, sessions, tombstones};
 use tokio_util::sync::CancellationToken;
 
 use crate::idempotency::KEEP;
@@ -28,6 +29,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(MINUTE) => {}
         }
+        app.limiter.sweep();
         for work in table.due(app.now(), app.clock.mono()) {
             if let Err(error) = app.run_scheduled(work).await {
                 tracing::error!(work = ?work, cause = %crate::chain(&error), "scheduled work failed: {}", crate::chain(&error));
@@ -41,6 +43,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 pub enum Work {
     /// D2 and D3.
     DeadBlobs,
+    /// What deleted accounts have left over, and what is to go to others first.
+    ClosedAccounts,
     /// What has been in the trash too long, and what else has expired.
     Expired,
     /// Files without a row.
@@ -50,16 +54,17 @@ pub enum Work {
 /// What is due when. After the wall clock jumped by more than an hour nothing runs for the next one, so that a wrong
 /// clock cannot empty a trash.
 struct Timetable {
-    last: [Duration; 3],
+    last: [Duration; 4],
     offset: i64,
     quiet_until: Duration,
 }
 
-const ENTRIES: [(Work, Duration); 3] = [(Work::DeadBlobs, MINUTE), (Work::Expired, HOUR), (Work::Orphans, DAY)];
+const ENTRIES: [(Work, Duration); 4] =
+    [(Work::DeadBlobs, MINUTE), (Work::ClosedAccounts, MINUTE), (Work::Expired, HOUR), (Work::Orphans, DAY)];
 
 impl Timetable {
     fn new(now: Timestamp, mono: Duration) -> Self {
-        Self { last: [mono; 3], offset: offset(now, mono), quiet_until: mono }
+        Self { last: [mono; 4], offset: offset(now, mono), quiet_until: mono }
     }
 
     fn due(&mut self, now: Timestamp, mono: Duration) -> Vec<Work> {
@@ -96,6 +101,10 @@ impl App {
     pub async fn run_scheduled(&self, work: Work) -> Result<()> {
         match work {
             Work::DeadBlobs => self.delete_dead_blobs().await.map(drop),
+            Work::ClosedAccounts => {
+                let given = self.give_on().await;
+                self.erase_closed().await.and(given)
+            }
             Work::Expired => self.forget_expired().await,
             Work::Orphans => self.sweep_orphans().await.map(drop),
         }
@@ -135,6 +144,10 @@ impl App {
         self.store.write(move |tx| idempotency::purge(tx, now.minus(KEEP))).await?;
         self.store.write(move |tx| tombstones::purge(tx, buried)).await?;
         self.store.write(move |tx| sessions::purge(tx, now)).await?;
+        self.store.write(move |tx| login_failures::purge(tx, now.minus(LONGEST))).await?;
+        // A day later than they ended: mails with links are counted by the day.
+        self.store.write(move |tx| account_links::purge(tx, now.minus(DAY))).await?;
+        self.store.write(move |tx| invites::purge(tx, now.minus(DAY))).await?;
         Ok(())
     }
 
@@ -178,11 +191,14 @@ mod tests {
         let start = Timestamp::from_seconds(1_700_000_000);
         let mut table = Timetable::new(start, Duration::ZERO);
         assert!(table.due(start.plus(MINUTE / 2), MINUTE / 2).is_empty());
-        assert_eq!(table.due(start.plus(MINUTE), MINUTE), [Work::DeadBlobs]);
-        assert_eq!(table.due(start.plus(DAY), DAY), [Work::DeadBlobs, Work::Expired, Work::Orphans]);
+        assert_eq!(table.due(start.plus(MINUTE), MINUTE), [Work::DeadBlobs, Work::ClosedAccounts]);
+        assert_eq!(
+            table.due(start.plus(DAY), DAY),
+            [Work::DeadBlobs, Work::ClosedAccounts, Work::Expired, Work::Orphans]
+        );
         let wrong = start.plus(DAY * 3);
         assert!(table.due(wrong, DAY + HOUR).is_empty(), "the wall clock jumped a day ahead");
         assert!(table.due(wrong.plus(MINUTE), DAY + HOUR + MINUTE).is_empty());
-        assert_eq!(table.due(wrong.plus(HOUR), DAY + HOUR * 2), [Work::DeadBlobs, Work::Expired]);
+        assert_eq!(table.due(wrong.plus(HOUR), DAY + HOUR * 2), [Work::DeadBlobs, Work::ClosedAccounts, Work::Expired]);
     }
 }

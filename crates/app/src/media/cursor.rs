@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Seals and opens cursors.
-pub(crate) struct Cursors {
+pub struct Cursors {
     sealer: Sealer,
 }
 
@@ -18,7 +18,8 @@ pub(crate) struct Cursors {
 const MAX_CHARS: usize = 2048;
 
 impl Cursors {
-    pub(crate) fn new(root: &RootKey) -> Self {
+    /// With a key derived from the root key.
+    pub fn new(root: &RootKey) -> Self {
         Self { sealer: root.subkey("cursors").sealer() }
     }
 
@@ -39,7 +40,7 @@ impl Cursors {
     ///
     /// # Errors
     /// `validation_error` on `cursor`.
-    pub(crate) fn open<T: DeserializeOwned>(&self, caller: UserId, list: &str, cursor: &str) -> Result<T, Error> {
+    pub fn open<T: DeserializeOwned>(&self, caller: UserId, list: &str, cursor: &str) -> Result<T, Error> {
         let bad = || Error::invalid("cursor", "Must be a cursor that this list gave, with the same filters and order");
         if cursor.len() > MAX_CHARS {
             return Err(bad());

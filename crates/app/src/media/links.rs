@@ -1,10 +1,12 @@
 //! Signed links: whoever holds one reads that item's bytes until it expires, without a header. The signature covers
 //! item, use, expiry, signer and the signer's link epoch, so a link dies with the item, the account and a new password.
+//! Whom a link belongs to is told by its signature alone: deliveries are counted before the database is asked.
 
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mv_blobs::RootKey;
+use mv_core::user::User;
 use mv_core::{Caller, Error, MediaId, Timestamp, UserId};
 use mv_store::Conn;
 use uuid::Uuid;
@@ -14,8 +16,8 @@ use crate::{App, Result};
 
 /// Links stay the same for this many seconds and live at most twice as long, so that browsers can cache (contract section 4).
 const WINDOW: i64 = 3600;
-/// Flags, expiry, signer, MAC.
-const TOKEN_BYTES: usize = 1 + 4 + 16 + 16;
+/// Flags, expiry, signer, the signer's link epoch, MAC.
+const TOKEN_BYTES: usize = 1 + 4 + 16 + 4 + 16;
 
 /// What a link is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +38,40 @@ struct Token {
     flags: u8,
     expires: u32,
     user: UserId,
+    epoch: u32,
     mac: [u8; 16],
+}
+
+impl Token {
+    fn read(token: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == TOKEN_BYTES)?;
+        let (flags, rest) = bytes.split_first_chunk::<1>()?;
+        let (expires, rest) = rest.split_first_chunk::<4>()?;
+        let (user, rest) = rest.split_first_chunk::<16>()?;
+        let (epoch, mac) = rest.split_first_chunk::<4>()?;
+        Some(Self {
+            flags: flags[0],
+            expires: u32::from_be_bytes(*expires),
+            user: UserId::from_uuid(Uuid::from_bytes(*user)),
+            epoch: u32::from_be_bytes(*epoch),
+            mac: mac.try_into().ok()?,
+        })
+    }
+
+    fn bytes(&self) -> [u8; TOKEN_BYTES] {
+        let mut bytes = [0; TOKEN_BYTES];
+        let signer = self.user.uuid();
+        let parts: [&[u8]; 5] =
+            [&[self.flags], &self.expires.to_be_bytes(), signer.as_bytes(), &self.epoch.to_be_bytes(), &self.mac];
+        for (place, byte) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *place = *byte;
+        }
+        bytes
+    }
+
+    fn ends(&self) -> Timestamp {
+        Timestamp::from_seconds(i64::from(self.expires))
+    }
 }
 
 impl Links {
@@ -54,26 +89,29 @@ impl Links {
     fn sign(&self, caller: &Caller, id: MediaId, used: LinkUse, expires: i64) -> Option<String> {
         let (user, link_epoch) = (caller.user(), caller.link_epoch()?);
         let (flags, expires) = (u8::from(used.download), u32::try_from(expires).ok()?);
-        let mac = self.mac(id, flags, expires, user, link_epoch);
-        let mut token = [0u8; TOKEN_BYTES];
-        let (front, tail) = token.split_at_mut(TOKEN_BYTES - 16);
-        let (head, signer) = front.split_at_mut(5);
-        head.copy_from_slice(&[&[flags][..], &expires.to_be_bytes()].concat());
-        signer.copy_from_slice(user.uuid().as_bytes());
-        tail.copy_from_slice(&mac);
+        let mut token = Token { flags, expires, user, epoch: u32::try_from(link_epoch).ok()?, mac: [0; 16] };
+        token.mac = self.mac(id, &token);
         let mut url = String::with_capacity(self.base.len() + 100);
         url.push_str(&self.base);
         url.push_str(&id.to_string());
         url.push_str("/content?sig=");
-        URL_SAFE_NO_PAD.encode_string(token, &mut url);
+        URL_SAFE_NO_PAD.encode_string(token.bytes(), &mut url);
         Some(url)
     }
 
-    fn mac(&self, id: MediaId, flags: u8, expires: u32, user: UserId, epoch: i64) -> [u8; 16] {
+    /// The token, if this server has signed it for this item: it may have expired or ended since.
+    fn genuine(&self, id: MediaId, token: &str) -> Option<Token> {
+        let token = Token::read(token)?;
+        constant_time::verify_slices_are_equal(&self.mac(id, &token), &token.mac).ok()?;
+        Some(token)
+    }
+
+    fn mac(&self, id: MediaId, token: &Token) -> [u8; 16] {
+        let Token { flags, expires, user, epoch, .. } = token;
         let mut context = hmac::Context::with_key(&self.key);
         context.update(b"content");
         context.update(id.uuid().as_bytes());
-        context.update(&[flags]);
+        context.update(&[*flags]);
         context.update(&expires.to_be_bytes());
         context.update(user.uuid().as_bytes());
         context.update(&epoch.to_be_bytes());
@@ -83,19 +121,6 @@ impl Links {
         }
         mac
     }
-}
-
-fn read(token: &str) -> Option<Token> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == TOKEN_BYTES)?;
-    let (flags, rest) = bytes.split_first_chunk::<1>()?;
-    let (expires, rest) = rest.split_first_chunk::<4>()?;
-    let (user, mac) = rest.split_first_chunk::<16>()?;
-    Some(Token {
-        flags: flags[0],
-        expires: u32::from_be_bytes(*expires),
-        user: UserId::from_uuid(Uuid::from_bytes(*user)),
-        mac: mac.try_into().ok()?,
-    })
 }
 
 /// When the links of this moment end: the end of the next window.
@@ -147,27 +172,28 @@ impl App {
         Ok(made)
     }
 
+    /// Who has signed this link to the item, told by the signature alone; nobody where it is not genuine or has expired.
+    /// Whether the link still opens anything is another question.
+    pub fn link_signer(&self, id: MediaId, token: &str) -> Option<UserId> {
+        self.links.genuine(id, token).filter(|token| self.now() < token.ends()).map(|token| token.user)
+    }
+
     /// Opens an item's bytes for whoever holds a link to them. Returns also the link's use and end.
     ///
     /// # Errors
     /// `unauthorized` where the link is not genuine or has expired; `not_found` where the item is gone or in the trash.
     pub async fn open_by_link(&self, id: MediaId, token: &str) -> Result<(Original, LinkUse, Timestamp)> {
         let bad = || Error::unauthorized("The link is not valid or has expired");
-        let token = read(token).ok_or_else(bad)?;
-        let user = token.user;
+        let token = self.links.genuine(id, token).filter(|token| self.now() < token.ends()).ok_or_else(bad)?;
+        let (user, ends) = (token.user, token.ends());
         let read = move |db: &Conn| -> Result<_> {
             let media = mv_store::media::find_for(db, user, id)?.filter(|media| media.deleted_at.is_none());
             let manifest = media.as_ref().map(|media| manifest_of(db, media)).transpose()?;
             Ok((mv_store::users::find(db, user)?, media.zip(manifest)))
         };
         let (signer, found) = self.store.read(read).await?;
-        let signer = signer.filter(|user| !user.disabled).ok_or_else(bad)?;
-        let mac = self.links.mac(id, token.flags, token.expires, user, signer.link_epoch);
-        constant_time::verify_slices_are_equal(&mac, &token.mac).map_err(|_| bad())?;
-        let ends = Timestamp::from_seconds(i64::from(token.expires));
-        if self.now() >= ends {
-            return Err(bad().into());
-        }
+        let current = |user: &User| !user.disabled && user.link_epoch == i64::from(token.epoch);
+        signer.filter(current).ok_or_else(bad)?;
         let caller = Caller::Link { user };
         let (media, manifest) = found.ok_or_else(Error::not_found)?;
         mv_core::access::owned(&caller, media.owner_id, mv_core::access::Need::Content)?;
@@ -206,13 +232,20 @@ mod tests {
     #[test]
     fn tokens_read_back_and_odd_ones_do_not() {
         let links = Links::new(&RootKey::from_bytes([1; 32]), "http://h");
-        let url =
-            links.sign(&caller(0), MediaId::from_uuid(Uuid::from_u128(7)), LinkUse { download: true }, 99).unwrap();
+        let id = MediaId::from_uuid(Uuid::from_u128(7));
+        let url = links.sign(&caller(3), id, LinkUse { download: true }, 99).unwrap();
         let token = url.split("sig=").nth(1).unwrap();
-        let read_back = read(token).unwrap();
-        assert_eq!((read_back.flags, read_back.expires, read_back.user), (1, 99, caller(0).user()));
+        let read_back = Token::read(token).unwrap();
+        assert_eq!((read_back.flags, read_back.expires, read_back.user, read_back.epoch), (1, 99, caller(3).user(), 3));
+        assert_eq!(links.genuine(id, token), Some(read_back.clone()));
+        assert_eq!(links.genuine(MediaId::from_uuid(Uuid::from_u128(8)), token), None, "of another item");
+        for place in 0..TOKEN_BYTES {
+            let mut bytes = read_back.bytes();
+            bytes[place] ^= 1;
+            assert_eq!(links.genuine(id, &URL_SAFE_NO_PAD.encode(bytes)), None, "byte {place} changed");
+        }
         for bad in ["", "x", &token[1..], &format!("{token}AA"), &token.replace(|c: char| c.is_ascii_digit(), "!")] {
-            assert_eq!(read(bad), None, "{bad}");
+            assert_eq!(Token::read(bad), None, "{bad}");
         }
     }
 }

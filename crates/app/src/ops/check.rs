@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mv_core::{BlobId, Checksum, SegmentId};
 use mv_store::blobs::BlobRow;
-use mv_store::{Conn, blobs, collection_media, usage};
+use mv_store::{Conn, blobs, collection_media, erasure, usage};
 
 use crate::{App, Result};
 
@@ -113,7 +113,11 @@ impl App {
     }
 
     async fn check_bytes(&self, row: &BlobRow, segments: Vec<blobs::SegmentRow>, report: &mut Report) -> Result<()> {
-        let id = row.id;
+        let (id, owner) = (row.id, row.owner_id);
+        // What a deleted account left over cannot be read by anybody; its rows and files are still to go.
+        if self.store.read(move |db| erasure::is_closed(db, owner)).await? {
+            return Ok(());
+        }
         let key = self.keyring.of(&self.store, row.owner_id).await?;
         let digests = match self.blobs.verify(crate::ingest::manifest(row, segments)?, &key).await {
             Ok(digests) => digests,

@@ -44,7 +44,7 @@ pub async fn get(
     _: Query<NoParameters>,
     method: Method,
     headers: HeaderMap,
-    Auth(auth, _): Auth<area::CollectionsRead>,
+    Auth(auth, _): Auth<area::CollectionContents>,
 ) -> Result<Response, ApiError> {
     let archive = state.app.archive_collection(&auth.caller, id).await?;
     let (tag, length) = (format!("\"{}\"", archive.version), archive.plan.length());
@@ -80,7 +80,7 @@ pub async fn head(
     path: Path<CollectionId>,
     query: Query<NoParameters>,
     headers: HeaderMap,
-    auth: Auth<area::CollectionsRead>,
+    auth: Auth<area::CollectionContents>,
 ) -> Result<Response, ApiError> {
     get(state, path, query, Method::HEAD, headers, auth).await
 }

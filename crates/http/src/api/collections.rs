@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
+use axum::response::Response;
 use mv_app::collections::contents::Named;
-use mv_core::collection::{CollectionPatch, MAX_BATCH, check_name};
+use mv_core::collection::{Collection, CollectionPatch, MAX_BATCH, check_name};
 use mv_core::media::check_description;
 use mv_core::page::PageRequest;
 use mv_core::{CollectionId, Error, MediaId, Problems};
@@ -17,11 +18,13 @@ use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
 use crate::extract::caller::{Auth, area};
 use crate::extract::conditional::version_matches;
+use crate::extract::creating::{Creating, IdempotencyParameter, Made};
 use crate::extract::path::Path;
 use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::collection::CollectionOut;
 use crate::wire::media::MediaOut;
+use crate::wire::media_page::MediaPage;
 use crate::wire::page::ListLinks;
 
 /// A new collection.
@@ -36,21 +39,26 @@ pub struct CreateCollection {
 
 /// Make a collection.
 #[utoipa::path(post, path = "/collections", operation_id = "collections.create", tag = "collections", request_body = CreateCollection,
+    params(IdempotencyParameter),
     responses((status = 201, description = "The collection.", body = Envelope<CollectionOut>)))]
 pub async fn create(
     State(state): State<AppState>,
     _: Query<NoParameters>,
     Auth(auth, _): Auth<area::CollectionsWrite>,
-    Json(body): Json<CreateCollection>,
-) -> Result<Answer<CollectionOut>, ApiError> {
+    Creating { body, key }: Creating<CreateCollection>,
+) -> Result<Response, ApiError> {
     let mut problems = Problems::default();
     let name = problems.check(check_name(&body.name)).unwrap_or_default();
     let description =
         body.description.and_then(|text| problems.check(check_description("description", &text))).flatten();
     problems.finish()?;
-    let made = CollectionOut::from(state.app.create_collection(&auth.caller, name, description).await?);
+    let make = |creation| state.app.create_collection(&auth.caller, name, description, creation);
+    key.make(&state.app, auth.caller.user(), "collections.create", shown, make).await
+}
+
+fn shown(made: &Collection) -> Made<CollectionOut> {
     let location = format!("/api/v1/collections/{}", made.id);
-    Ok(Answer::created(made).with(header::LOCATION, &location))
+    Made { data: made.clone().into(), location: Some(location) }
 }
 
 /// Which part of a list.
@@ -312,13 +320,13 @@ pub async fn media(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
     Query(Wanted { page, cursor, sent }): Query<ContentsParameters>,
-    Auth(auth, _): Auth<area::CollectionsRead>,
-) -> Result<PageEnvelope<MediaOut>, ApiError> {
+    Auth(auth, _): Auth<area::CollectionContents>,
+) -> Result<MediaPage, ApiError> {
     let by_cursor = cursor.is_some();
     let found = state.app.list_collection(&auth.caller, id, page, cursor).await?;
     let links = ListLinks::new(format!("/collections/{id}/media"), &sent);
     let pagination = links.pagination(page, by_cursor, found.items.len(), found.total, found.next_cursor);
-    Ok(PageEnvelope::current(found.items.into_iter().map(MediaOut::from).collect(), pagination))
+    Ok(MediaPage { items: found.items, pagination })
 }
 
 /// Take an item out of a collection; the item stays.

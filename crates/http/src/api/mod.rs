@@ -1,8 +1,15 @@
 //! Handlers: each parses, calls one use case and renders. Files here never import each other.
 
+pub mod account;
+pub mod account_links;
+pub mod admin;
 pub mod auth;
 pub mod collection_archive;
 pub mod collections;
+pub mod invites;
+pub mod lookup;
 pub mod media;
 pub mod server;
+pub mod sessions;
 pub mod users;
+pub mod whoami;

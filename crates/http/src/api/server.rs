@@ -20,7 +20,7 @@ pub struct Server {
     /// Versions of this API.
     #[schema(value_type = Vec<String>)]
     api_versions: [&'static str; 1],
-    /// Who may make an account: `open` or `closed`.
+    /// Who may make an account: `open` (everybody), `invite` (whoever has an invite) or `closed` (nobody).
     #[schema(value_type = String)]
     registration: &'static str,
     /// Ways to log in.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::envelope::{Answer, Envelope};
 use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
-use crate::extract::caller::{Auth, area};
+use crate::extract::caller::{Auth, Sender, area};
 use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
 use crate::wire::user::UserOut;
@@ -37,7 +37,8 @@ pub struct UpdateMe {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     username: Option<Option<String>>,
-    /// A new address; needs `current_password`.
+    /// A new address; needs `current_password`. Where the server sends mail, it waits for the link that is sent to it, and
+    /// the answer still has the old one.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
@@ -56,6 +57,7 @@ pub async fn update(
     State(state): State<AppState>,
     _: Query<NoParameters>,
     Auth(auth, _): Auth<area::Account>,
+    Sender(client): Sender,
     Json(body): Json<UpdateMe>,
 ) -> Result<Answer<UserOut>, ApiError> {
     let patch = ProfilePatch {
@@ -65,5 +67,5 @@ pub async fn update(
         time_zone: body.time_zone,
         current_password: body.current_password,
     };
-    Ok(Answer::ok(state.app.update_profile(&auth.caller, patch).await?.into()))
+    Ok(Answer::ok(state.app.update_profile(&auth.caller, patch, &client).await?.into()))
 }

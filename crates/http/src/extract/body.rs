@@ -28,11 +28,31 @@ impl<T: DeserializeOwned + ToSchema, S: Send + Sync> FromRequest<S> for Json<T> 
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let patch = request.method() == Method::PATCH;
-        check_content_type(request.headers(), patch)?;
-        let bytes = collect(request).await?;
-        parse(&bytes).map(Json)
+        parse(&json_bytes(request).await?).map(Json)
     }
+}
+
+/// The bytes of a body that is said to be JSON.
+///
+/// # Errors
+/// `unsupported_media_type`, `payload_too_large`, or what broke the body off.
+pub(super) async fn json_bytes(request: Request) -> Result<Bytes, ApiError> {
+    let patch = request.method() == Method::PATCH;
+    check_content_type(request.headers(), patch)?;
+    collect(request).await
+}
+
+/// As `json_bytes`, of a body that may be missing: then there are none.
+///
+/// # Errors
+/// As `json_bytes`.
+pub(super) async fn optional_json_bytes(request: Request) -> Result<Bytes, ApiError> {
+    let headers = request.headers().clone();
+    let bytes = collect(request).await?;
+    if !bytes.is_empty() {
+        check_content_type(&headers, false)?;
+    }
+    Ok(bytes)
 }
 
 /// A JSON body that may be missing altogether.
@@ -43,12 +63,10 @@ impl<T: DeserializeOwned + ToSchema, S: Send + Sync> FromRequest<S> for Optional
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let headers = request.headers().clone();
-        let bytes = collect(request).await?;
+        let bytes = optional_json_bytes(request).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
         }
-        check_content_type(&headers, false)?;
         parse(&bytes).map(|value| Self(Some(value)))
     }
 }
@@ -97,7 +115,11 @@ pub fn broken_body(error: &(dyn std::error::Error + 'static)) -> Error {
     }
 }
 
-fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, ApiError> {
+/// Reads a body as `T`.
+///
+/// # Errors
+/// `validation_error` that names every bad member.
+pub(super) fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, ApiError> {
     if bytes.is_empty() {
         return Err(Error::invalid("body", "Must be a JSON object").into());
     }

@@ -1,5 +1,6 @@
 //! Who asks, for the handler: the request's credentials (`layers::identity`), let into the part that the route belongs to.
 
+use std::any::TypeId;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -23,28 +24,41 @@ pub trait Entered {
 }
 
 macro_rules! areas {
-    ($($(#[$doc:meta])* $name:ident = $area:expr;)*) => {$(
-        $(#[$doc])*
-        pub enum $name {}
-        impl Entered for $name { const AREA: Area = $area; }
-    )*};
+    ($($(#[$doc:meta])* $name:ident = $area:expr;)*) => {
+        $(
+            $(#[$doc])*
+            pub enum $name {}
+            impl Entered for $name { const AREA: Area = $area; }
+        )*
+
+        /// The part that a handler with a parameter of this type belongs to, if the type is an [`Auth`], or one that may
+        /// fail.
+        pub fn of_parameter(parameter: TypeId) -> Option<Area> {
+            $(if parameter == TypeId::of::<Auth<$name>>() || parameter == TypeId::of::<Result<Auth<$name>, ApiError>>() {
+                return Some($name::AREA);
+            })*
+            None
+        }
+    };
 }
 
 /// Parts of the product, as types for [`Auth`].
 pub mod area {
-    use super::{Area, Entered, Scope};
+    use super::{ApiError, Area, Auth, Entered, Scope, TypeId};
 
     areas! {
         /// Items and their bytes, to be read.
-        MediaRead = Area::Scoped(Scope::MediaRead);
+        MediaRead = Area::Scoped(&[Scope::MediaRead]);
         /// Items, to be changed.
-        MediaWrite = Area::Scoped(Scope::MediaWrite);
+        MediaWrite = Area::Scoped(&[Scope::MediaWrite]);
         /// Collections, to be read.
-        CollectionsRead = Area::Scoped(Scope::CollectionsRead);
+        CollectionsRead = Area::Scoped(&[Scope::CollectionsRead]);
         /// Collections, to be changed.
-        CollectionsWrite = Area::Scoped(Scope::CollectionsWrite);
+        CollectionsWrite = Area::Scoped(&[Scope::CollectionsWrite]);
+        /// What is in collections: the items too are shown, or their bytes.
+        CollectionContents = Area::Scoped(&[Scope::MediaRead, Scope::CollectionsRead]);
         /// Accounts, to be read.
-        UsersRead = Area::Scoped(Scope::UsersRead);
+        UsersRead = Area::Scoped(&[Scope::UsersRead]);
         /// Bytes, to be put in.
         Upload = Area::Upload;
         /// The account itself.

@@ -3,6 +3,8 @@
 pub mod body;
 pub mod caller;
 pub mod conditional;
+pub mod cookie;
+pub mod creating;
 pub mod idempotency;
 pub mod path;
 pub mod query;

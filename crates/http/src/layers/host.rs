@@ -24,7 +24,9 @@ pub(super) fn check(request: &Request, options: &WireOptions) -> Result<(), ApiE
     if let Some(public) = &options.public_host
         && !host.is_some_and(|host| host.eq_ignore_ascii_case(public) || is_this_machine(host))
     {
-        return Err(Error::new(Code::MisdirectedRequest, "This server answers to the host of its public_url only").into());
+        return Err(
+            Error::new(Code::MisdirectedRequest, "This server answers to the host of its public_url only").into()
+        );
     }
     if options.trusted_proxy.is_some() && !through_proxy(request, options) {
         let message = "This server is reached over HTTPS through its proxy only (X-Forwarded-Proto: https)";

@@ -1,6 +1,7 @@
 //! Who asks, found out once before anything else is done: from `Authorization: Bearer` (RFC 6750 section 2.1; never from
 //! the query) or `X-API-Key`. Whether that opens a route is the route's to ask (`extract::caller`).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::header::{AUTHORIZATION, USER_AGENT};
@@ -8,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use mv_app::auth::access::Authenticated;
 use mv_core::{Client, Error};
 
+use super::rate_limit::Unproved;
 use crate::state::AppState;
 
 /// What the request says of who sends it, as an extension of each request.
@@ -31,16 +33,40 @@ pub enum Credentials {
 }
 
 /// Finds out who asks.
-pub(super) async fn of(headers: &HeaderMap, address: Option<std::net::IpAddr>, state: &AppState) -> Identity {
+pub(super) async fn of(headers: &HeaderMap, address: Option<IpAddr>, state: &AppState) -> Identity {
     let credentials = match sent(headers) {
         Ok(None) => Credentials::None,
-        Ok(Some(secret)) => match state.app.authenticate(secret).await {
-            Ok(authenticated) => Credentials::Good(authenticated),
-            Err(error) => Credentials::Refused(error.for_client(&crate::context::current().id)),
-        },
+        Ok(Some(secret)) => checked(secret, address, state).await,
         Err(error) => Credentials::Refused(error),
     };
     Identity { credentials, client: Client { address, user_agent: user_agent(headers) } }
+}
+
+/// Where what is asked for needs no credentials, and none are looked at.
+pub(super) fn unasked(headers: &HeaderMap, address: Option<IpAddr>) -> Identity {
+    Identity { credentials: Credentials::None, client: Client { address, user_agent: user_agent(headers) } }
+}
+
+/// What becomes of a secret. An access token that is not genuine is known as such by its signature; any other secret
+/// costs a question to the database, so that those who guess are held up before it.
+async fn checked(secret: &str, address: Option<IpAddr>, state: &AppState) -> Credentials {
+    let by_database = ["mvk_", "mvu_"].iter().any(|prefix| secret.starts_with(prefix));
+    let unproved = match by_database {
+        true => match Unproved::begin(address, state).await {
+            Ok(unproved) => Some(unproved),
+            Err(error) => return Credentials::Refused(error),
+        },
+        false => None,
+    };
+    match state.app.authenticate(secret).await {
+        Ok(authenticated) => Credentials::Good(authenticated),
+        Err(error) => {
+            if let Some(unproved) = unproved {
+                unproved.failed(state).await;
+            }
+            Credentials::Refused(error.for_client(&crate::context::current().id))
+        }
+    }
 }
 
 /// The one secret that the request carries.

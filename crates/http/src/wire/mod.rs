@@ -4,5 +4,6 @@
 pub mod bytes;
 pub mod collection;
 pub mod media;
+pub mod media_page;
 pub mod page;
 pub mod user;

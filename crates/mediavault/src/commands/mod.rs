@@ -6,6 +6,7 @@ pub mod check;
 pub mod health;
 pub mod migrate;
 pub mod openapi;
+pub mod rotate_root_key;
 pub mod serve;
 
 use crate::cli::{Cli, Command, SettingsFlags};
@@ -27,6 +28,9 @@ pub enum Failure {
     /// `admin`.
     #[error(transparent)]
     Admin(#[from] admin::AdminFailure),
+    /// `rotate-root-key`.
+    #[error(transparent)]
+    RotateRootKey(#[from] rotate_root_key::RotateFailure),
     /// `migrate`.
     #[error(transparent)]
     Migrate(#[from] migrate::MigrateFailure),
@@ -45,6 +49,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve => Ok(runtime()?.block_on(serve::run(&settings(cli.settings)?))?),
         Command::Admin(command) => Ok(runtime()?.block_on(admin::run(&settings(cli.settings)?, command))?),
         Command::Migrate => Ok(runtime()?.block_on(migrate::run(&settings(cli.settings)?))?),
+        Command::RotateRootKey => Ok(runtime()?.block_on(rotate_root_key::run(&settings(cli.settings)?))?),
         Command::Check(flags) => Ok(runtime()?.block_on(check::run(&settings(cli.settings)?, &flags))?),
         Command::Openapi => Ok(openapi::run(&mut std::io::stdout())?),
         Command::Health => Ok(health::run(&settings(cli.settings)?, &mut std::io::stdout())?),

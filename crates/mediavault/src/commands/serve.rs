@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mv_app::App;
+use mv_app::events::dispatch;
 use mv_app::jobs::schedule;
 use mv_http::{router, server};
 use tokio::net::TcpListener;
@@ -41,6 +42,9 @@ pub enum ServeFailure {
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The link to the first administrator's account.
+    #[error("the setup link cannot be made")]
+    Setup(#[source] mv_app::Error),
     /// The system.
     #[error("the system refused")]
     System(#[from] io::Error),
@@ -64,8 +68,11 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     let vault = wire::open(settings, public_url.to_string(), Machine::default(), Sharing::Alone).await?;
     vault.first_admin(settings).await.map_err(ServeFailure::Admin)?;
     let timetable = tokio::spawn(schedule::run(vault.app.clone(), stop.clone()));
+    let dispatcher = tokio::spawn(dispatch::run(vault.app.clone(), stop.clone()));
     let certificate = tls::prepare(settings, &public_url, bound, Machine::default().clock)?;
-    banner(settings, &vault, &public_url.to_string(), certificate.as_ref().and_then(|it| it.fingerprint.as_deref()))?;
+    let setup = vault.app.setup_link().await.map_err(ServeFailure::Setup)?;
+    let fingerprint = certificate.as_ref().and_then(|ready| ready.fingerprint.clone());
+    banner(settings, &vault, &public_url.to_string(), setup.as_deref(), fingerprint.as_deref())?;
     let mut again = vec![keys_again(vault.app.clone(), settings.jwt_key_file.clone())];
     let mut encrypted = None;
     if let Some(tls::Ready { config, keeper, .. }) = certificate {
@@ -81,6 +88,7 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     server::serve(listener, router::router(wire::app_state(vault.app.clone(), settings)), options, stop).await?;
     // The timetable stops with the same signal; what it was doing may be done twice.
     timetable.abort();
+    dispatcher.abort();
     vault.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -99,12 +107,23 @@ fn keys_again(app: Arc<App>, path: PathBuf) -> Again {
 }
 
 /// Four lines for a person at a terminal, and one more for a certificate that nobody else vouches for; a closed pipe is
-/// no reason to fail.
-fn banner(settings: &Settings, vault: &Vault, public_url: &str, fingerprint: Option<&str>) -> io::Result<()> {
+/// no reason to fail. The setup link is a secret: it goes there
+/// alone, never into the log.
+fn banner(
+    settings: &Settings,
+    vault: &Vault,
+    public_url: &str,
+    setup: Option<&str>,
+    fingerprint: Option<&str>,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let keys = settings.root_key_file.display();
+    let second = match setup {
+        Some(link) => format!("Make the first administrator (once, within 30 minutes): {link}"),
+        None => format!("API and docs: {public_url}/api/docs"),
+    };
     let mut lines = format!(
-        "Media Vault {} at {public_url}\nAPI and docs: {public_url}/api/docs\nData: {}\nBack up {keys} (fingerprint {}): without it nothing can be read\n",
+        "Media Vault {} at {public_url}\n{second}\nData: {}\nBack up {keys} (fingerprint {}): without it nothing can be read\n",
         env!("CARGO_PKG_VERSION"),
         settings.data_dir.display(),
         vault.key_fingerprint,

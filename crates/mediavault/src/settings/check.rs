@@ -8,6 +8,8 @@ use super::schema::Key;
 use super::tls::{allowed_origins, tls};
 use super::{Database, Exposure, FirstAdmin, Network, PublicUrl, Registration, Secret, Settings, Tls};
 use crate::telemetry::{Format, Log, parse_level};
+use mv_app::limits::Limits;
+use mv_app::mail::{BadSmtp, Smtp};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +23,11 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
     let trusted_proxies = trusted_proxies(loaded)?;
     let tls = tls(loaded)?;
     if tls != Tls::Off && public_url.as_ref().is_some_and(|url| !url.is_secure()) {
-        return Err(rule(loaded, Key::PublicUrl, "begins with http://, but the server has a certificate: say https://".into()));
+        return Err(rule(
+            loaded,
+            Key::PublicUrl,
+            "begins with http://, but the server has a certificate: say https://".into(),
+        ));
     }
     let exposure = exposure(loaded, (listen, &tls), public_url.as_ref(), dev)?;
     let data_dir = PathBuf::from(loaded.text(Key::DataDir).unwrap_or_default());
@@ -43,12 +49,15 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
         trusted_proxies,
         tls,
         allowed_origins: allowed_origins(loaded)?,
-        registration: registration(loaded)?,
+        registration: registration(loaded),
         first_admin: first_admin(loaded)?,
+        limits: limits(loaded),
         max_upload_bytes: loaded.number(Key::MaxUploadBytes).unwrap_or(0),
         default_quota_bytes: loaded.number(Key::DefaultQuotaBytes),
         trash_retention: days(Key::TrashRetentionDays),
         tombstone_retention: days(Key::TrashTombstoneDays),
+        smtp: smtp(loaded)?,
+        users_lookup: loaded.text(Key::UsersLookup).as_deref() != Some("off"),
         metrics_token: loaded.text(Key::MetricsToken).map(Secret::new),
         shutdown_grace: Duration::from_secs(loaded.number(Key::ShutdownGraceSeconds).unwrap_or(0)),
         log: log(loaded)?,
@@ -56,6 +65,17 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
     };
     settings.warnings = warnings(&settings);
     Ok(settings)
+}
+
+fn limits(loaded: &Loaded) -> Limits {
+    // Their bounds in the table fit.
+    let limit = |key: Key| loaded.number(key).and_then(|n| n.try_into().ok()).unwrap_or(1);
+    Limits {
+        anonymous: limit(Key::LimitsAnonymous),
+        user: limit(Key::LimitsAuthenticated),
+        api_key: limit(Key::LimitsApiKey),
+        delivery: limit(Key::LimitsDelivery),
+    }
 }
 
 fn listen(loaded: &Loaded) -> Result<SocketAddr, SettingsError> {
@@ -154,11 +174,31 @@ fn storage(loaded: &Loaded) -> Result<(), SettingsError> {
     Err(wrong(loaded, Key::StorageUrl, "file", None))
 }
 
-fn registration(loaded: &Loaded) -> Result<Registration, SettingsError> {
+fn registration(loaded: &Loaded) -> Registration {
     match loaded.text(Key::Registration).as_deref() {
-        Some("closed") => Ok(Registration::Closed),
-        Some("invite") => Err(later(loaded, Key::Registration, "invitations")),
-        _ => Ok(Registration::Open),
+        Some("closed") => Registration::Closed,
+        Some("invite") => Registration::Invite,
+        _ => Registration::Open,
+    }
+}
+
+fn smtp(loaded: &Loaded) -> Result<Option<Smtp>, SettingsError> {
+    let (url, from) = match (loaded.text(Key::SmtpUrl), loaded.text(Key::SmtpFrom)) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => return Err(rule(loaded, Key::SmtpFrom, "needs smtp.url beside it".into())),
+        (Some(_), None) => return Err(rule(loaded, Key::SmtpUrl, "needs smtp.from beside it".into())),
+        (Some(url), Some(from)) => (url, from),
+    };
+    match Smtp::new(&url, &from) {
+        Ok(smtp) => Ok(Some(smtp)),
+        // Not shown: it may hold a password.
+        Err(BadSmtp::Url) => {
+            Err(wrong(loaded, Key::SmtpUrl, "the address of a mail server such as smtps://host", None))
+        }
+        Err(BadSmtp::From) => {
+            let expected = "an address such as Media Vault <vault@example.org>";
+            Err(wrong(loaded, Key::SmtpFrom, expected, Some(from)))
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub use public_url::{NotAnOrigin, PublicUrl};
 pub use tls::{Acme, Tls};
 
 use crate::telemetry::Log;
+use mv_app::limits::Limits;
+use mv_app::mail::Smtp;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +54,8 @@ pub struct Settings {
     pub registration: Registration,
     /// The administrator to make when there is none.
     pub first_admin: Option<FirstAdmin>,
+    /// How many requests a minute pass.
+    pub limits: Limits,
     /// Largest upload in bytes.
     pub max_upload_bytes: u64,
     /// Quota of new users in bytes; none means no limit.
@@ -60,10 +64,14 @@ pub struct Settings {
     pub trash_retention: Duration,
     /// How long deleted bytes are remembered.
     pub tombstone_retention: Duration,
+    /// Whether people find each other by their exact e-mail or username.
+    pub users_lookup: bool,
     /// The root key's file.
     pub root_key_file: PathBuf,
     /// The file of the key that signs access tokens.
     pub jwt_key_file: PathBuf,
+    /// The mail server, if there is one.
+    pub smtp: Option<Smtp>,
     /// Bearer token for `/metrics`; without one only loopback may read them.
     pub metrics_token: Option<Secret>,
     /// How long requests under way may take after SIGTERM.
@@ -104,6 +112,8 @@ pub enum Database {
 pub enum Registration {
     /// Everybody.
     Open,
+    /// Whoever has an invite.
+    Invite,
     /// Nobody.
     Closed,
 }

@@ -105,17 +105,18 @@ impl Key {
 /// Byte counts and other numbers end here, because both databases keep them as signed 64-bit integers.
 pub const MOST: u64 = i64::MAX as u64;
 
+/// The highest rate limit: the time of each request that counts is kept.
+const RATES: u64 = mv_app::limits::MOST_PER_MINUTE as u64;
+
 const fn number(least: u64, most: u64) -> Kind {
     Kind::Number { least, most }
 }
 
 const HERE: Part = Part::Here;
 const NODES: Part = Part::Later("several nodes");
-const RATES: Part = Part::Later("settable rate limits");
+const SHARES: Part = Part::Later("shares");
 const WEBHOOKS: Part = Part::Later("webhooks");
 const EVENTS: Part = Part::Later("the removal of old events");
-const SMTP: Part = Part::Later("e-mail");
-const LOOKUP: Part = Part::Later("the user lookup");
 const CONTENT: Part = Part::Later("a content address of its own");
 const PROCESSING: Part = Part::Later("media processing");
 
@@ -135,7 +136,7 @@ settings! {
     TrustedProxies "trusted_proxies" Kind::List, Default::Is("[]"), HERE,
         "Addresses or networks of the proxies in front, such as `[\"10.0.0.0/8\"]`. Only their `X-Forwarded-*` headers are believed, and `X-Forwarded-Proto` must then say https.";
     Registration "registration" Kind::Choice(&["open", "invite", "closed"]), Default::Is("open"), HERE,
-        "Who may register: everybody or nobody. `invite` comes in a later version.";
+        "Who may register: everybody, whoever has an invite of an administrator's, or nobody, not even with an invite.";
     AdminEmail "admin.email" Kind::Text, Default::Nothing, HERE,
         "E-mail of the first administrator, made at the start when there is none. Needs `admin.password`.";
     AdminPassword "admin.password" Kind::Secret, Default::Nothing, HERE,
@@ -156,15 +157,15 @@ settings! {
         "Make a self-signed certificate under `data_dir` and renew it (`--tls-self-signed`). Its fingerprint is printed at the start.";
     CorsAllowedOrigins "cors.allowed_origins" Kind::List, Default::Is("[]"), HERE,
         "Origins whose pages may call the API, credentials included, such as `[\"https://app.example.org\"]`. Signed links may then be shown by pages elsewhere too.";
-    LimitsAnonymous "limits.anonymous_per_minute" number(1, MOST), Default::Is("60"), RATES,
+    LimitsAnonymous "limits.anonymous_per_minute" number(1, RATES), Default::Is("60"), HERE,
         "Requests a minute for an anonymous address.";
-    LimitsAuthenticated "limits.authenticated_per_minute" number(1, MOST), Default::Is("1000"), RATES,
+    LimitsAuthenticated "limits.authenticated_per_minute" number(1, RATES), Default::Is("1000"), HERE,
         "Requests a minute for a user.";
-    LimitsApiKey "limits.api_key_per_minute" number(1, MOST), Default::Is("5000"), RATES,
+    LimitsApiKey "limits.api_key_per_minute" number(1, RATES), Default::Is("5000"), HERE,
         "Requests a minute for an API key.";
-    LimitsDelivery "limits.delivery_per_minute" number(1, MOST), Default::Is("6000"), RATES,
+    LimitsDelivery "limits.delivery_per_minute" number(1, RATES), Default::Is("6000"), HERE,
         "Deliveries of content a minute for a user or a signed link's maker.";
-    LimitsShare "limits.share_per_minute" number(1, MOST), Default::Is("1200"), RATES,
+    LimitsShare "limits.share_per_minute" number(1, RATES), Default::Is("1200"), SHARES,
         "Requests a minute for a share and an address.";
     MaxUploadBytes "limits.max_upload_bytes" Kind::Bytes { least: 1 }, Default::Is("50 GiB"), HERE,
         "Largest file that may be uploaded.";
@@ -178,11 +179,11 @@ settings! {
         "Days that the vault remembers which bytes were deleted for good.";
     EventsRetentionDays "events.retention_days" number(1, 36_500), Default::Is("30"), EVENTS,
         "Days that events can be read again.";
-    SmtpUrl "smtp.url" Kind::Secret, Default::Nothing, SMTP,
-        "Mail server, such as `smtps://user:password@host`.";
-    SmtpFrom "smtp.from" Kind::Text, Default::Nothing, SMTP,
-        "Sender of the mails.";
-    UsersLookup "users.lookup" Kind::Choice(&["exact", "off"]), Default::Is("exact"), LOOKUP,
+    SmtpUrl "smtp.url" Kind::Secret, Default::Nothing, HERE,
+        "Mail server: `smtps://user:password@host`, or `smtp://user:password@host?tls=required` where TLS begins after the greeting. Needs `smtp.from`.";
+    SmtpFrom "smtp.from" Kind::Text, Default::Nothing, HERE,
+        "Sender of the mails, such as `Media Vault <vault@example.org>`. Needs `smtp.url`.";
+    UsersLookup "users.lookup" Kind::Choice(&["exact", "off"]), Default::Is("exact"), HERE,
         "Whether users find each other by their exact e-mail or username.";
     KeysFile "keys.file" Kind::Path, Default::From("`keys/root.key` beside the database"), HERE,
         "The root key (mode 0600), made when missing. Without it nothing can be read: back it up.";

@@ -248,17 +248,13 @@ fn foreign_variables_are_left_alone() {
 fn later_settings_are_refused() {
     for (line, said) in [
         ("redis_url = 'redis://u:hidden@h'", "setting \"redis_url\": this version does not have several nodes yet"),
-        ("limits.anonymous_per_minute = 61", "setting \"limits.anonymous_per_minute\": this version"),
         ("limits.share_per_minute = 1", "setting \"limits.share_per_minute\": this version"),
         ("webhooks.allow_private_networks = true", "setting \"webhooks.allow_private_networks\": this version"),
         ("webhooks.ports = [443]", "setting \"webhooks.ports\": this version does not have webhooks yet"),
         ("events.retention_days = 31", "setting \"events.retention_days\": this version"),
-        ("smtp.url = 'smtp://h'", "setting \"smtp.url\": this version does not have e-mail yet"),
-        ("users.lookup = 'off'", "setting \"users.lookup\": this version"),
         ("content_url = 'https://c.org'", "setting \"content_url\": this version"),
         ("processing.sandbox = 'off'", "setting \"processing.sandbox\": this version"),
         ("processing.cache_bytes = '1 GiB'", "setting \"processing.cache_bytes\": this version"),
-        ("registration = 'invite'", "setting \"registration\": this version does not have invitations yet"),
         ("storage_url = 's3://bucket/x'", "setting \"storage_url\": this version does not have S3 storage yet"),
     ] {
         let refusal = refusal(&[], line);
@@ -336,7 +332,13 @@ fn plain_http_for_others_needs_a_reason() {
             None => {
                 let refusal = refusal(parts, "");
                 assert!(refusal.starts_with("flag --set listen: setting \"listen\" is "), "{refusal}");
-                for cure in ["tls.cert", "--tls-self-signed", "trusted_proxies", "public_url=http://localhost:80", "127.0.0.1:80"] {
+                for cure in [
+                    "tls.cert",
+                    "--tls-self-signed",
+                    "trusted_proxies",
+                    "public_url=http://localhost:80",
+                    "127.0.0.1:80",
+                ] {
                     assert!(refusal.contains(cure), "{refusal}");
                 }
             }

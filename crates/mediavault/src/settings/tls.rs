@@ -51,7 +51,8 @@ pub(super) fn tls(loaded: &Loaded) -> Result<Tls, SettingsError> {
     let Some((first, tls)) = sources.next() else { return Ok(Tls::Off) };
     match sources.next() {
         Some((second, _)) => {
-            let reason = format!("says where certificates come from, and so does {}: set one of them", first.row().name);
+            let reason =
+                format!("says where certificates come from, and so does {}: set one of them", first.row().name);
             Err(rule(loaded, second, reason))
         }
         None => Ok(tls),
@@ -108,7 +109,9 @@ pub(super) fn allowed_origins(loaded: &Loaded) -> Result<Vec<String>, SettingsEr
     let parse = |text: String| {
         let expected = "a list of origins such as [\"https://app.example.org\"], each in full: neither * nor null";
         let origin = text.parse::<PublicUrl>().map(|origin| origin.to_string());
-        origin.map_err(|_| wrong(loaded, Key::CorsAllowedOrigins, expected, Some(text).filter(|text| !text.contains('@'))))
+        origin.map_err(|_| {
+            wrong(loaded, Key::CorsAllowedOrigins, expected, Some(text).filter(|text| !text.contains('@')))
+        })
     };
     loaded.list(Key::CorsAllowedOrigins).into_iter().map(parse).collect()
 }

@@ -22,8 +22,8 @@ use crate::commands::one_line;
 use crate::settings::{PublicUrl, Settings, Tls};
 
 pub use acme::Renewal;
-pub use pair::TlsError;
 use pair::Pair;
+pub use pair::TlsError;
 
 /// What the server needs to speak TLS.
 pub struct Ready {

@@ -11,14 +11,19 @@ use serde_json::{Value, json};
 
 mod admin;
 mod bodies;
+mod cookies;
+mod deletion;
 mod envelope;
 mod jwt;
 mod login;
+mod lookup;
 mod me;
 mod operate;
+mod password;
 mod proxies;
 mod refresh;
 mod register;
+mod sessions;
 mod wire;
 
 /// The password that `Server::user` gives.

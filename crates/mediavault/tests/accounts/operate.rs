@@ -47,10 +47,25 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
     names.sort();
     // The canonical names of the SDKs; those of parts that this version does not have are missing.
     let expected = [
+        "admin.audit",
+        "admin.invites.create",
+        "admin.invites.delete",
+        "admin.invites.list",
+        "admin.stats",
+        "admin.users.create",
+        "admin.users.delete",
+        "admin.users.get",
+        "admin.users.list",
+        "admin.users.resetLink",
+        "admin.users.update",
+        "auth.email.confirm",
         "auth.login",
         "auth.logout",
+        "auth.password.forgot",
+        "auth.password.reset",
         "auth.refresh",
         "auth.register",
+        "auth.whoami",
         "collections.addMedia",
         "collections.archive",
         "collections.archiveHead",
@@ -63,8 +78,11 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
         "collections.removeMedia",
         "collections.setOrder",
         "collections.update",
+        "me.changePassword",
+        "me.delete",
         "me.get",
         "me.update",
+        "me.usage",
         "media.check",
         "media.content",
         "media.contentHead",
@@ -77,6 +95,10 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
         "media.upload",
         "media.urls",
         "server.get",
+        "sessions.end",
+        "sessions.list",
+        "setup.create",
+        "users.lookup",
     ];
     assert_eq!(names, expected);
     for (path, method, open) in [

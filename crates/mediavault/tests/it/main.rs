@@ -3,5 +3,6 @@
 use mv_testkit::{Options, on_both};
 use serde_json::json;
 
+mod creating;
 mod readme;
 mod smoke;

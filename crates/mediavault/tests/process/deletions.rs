@@ -1,7 +1,8 @@
-//! The server kills itself at each step of a deletion (reliability: C11 to C13): what was acknowledged as gone stays
-//! gone, and no row is left without its file.
+//! The server kills itself at each step of a deletion (reliability: C11 to C13; C14 of an account): what was acknowledged
+//! as gone stays gone, and no row is left without its file.
 
 use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 
 use mv_app::jobs::schedule::Work;
 use mv_testkit::Backend;
@@ -69,6 +70,39 @@ async fn every_step(backend: Backend) {
         assert_eq!(person.get(&format!("/media/{}/content", ids[place])).await.status, status, "item {place}");
     }
     server.stop();
+    home.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_closed_by_a_crash_on_sqlite() {
+    closed_by_a_crash(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_closed_by_a_crash_on_postgres() {
+    closed_by_a_crash(Backend::Postgres).await;
+}
+
+/// C14: the account is closed and nothing of it was taken apart. Nobody gets in, and the timetable does the rest.
+async fn closed_by_a_crash(backend: Backend) {
+    let home = Home::new(backend).await;
+    let mut server = home.serve_until("C14");
+    let person = Person::registered(&server, "ann").await;
+    for seed in 0..3 {
+        person.upload(&format!("{seed}.bin"), bytes_of(seed, 50_000)).await;
+    }
+    let body = serde_json::json!({ "password": mv_testkit::client::PASSWORD });
+    let lost = person.try_send(person.request(Method::DELETE, "/users/me").json(&body)).await;
+    assert!(lost.is_err(), "{lost:?}");
+    assert_eq!(server.ended().signal(), Some(9));
+    checked(&home, 3, 0, "C14");
+    let server = home.serve();
+    person.at(&server).get("/users/me").await.error(401, "unauthorized");
+    server.stop();
+    vault::run(&home, Duration::ZERO, &[Work::ClosedAccounts]).await;
+    checked(&home, 3, 0, "the blobs are dead");
+    vault::run(&home, AFTER_GRACE, &[Work::DeadBlobs, Work::ClosedAccounts]).await;
+    checked(&home, 0, 0, "after the timetable");
     home.end().await;
 }
 

@@ -20,6 +20,7 @@ mod order;
 mod person;
 mod program;
 mod refusals;
+mod root_key;
 mod start_stop;
 mod syscall_order;
 mod trace;

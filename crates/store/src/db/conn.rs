@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::error::{Error, Mistake};
 use super::row::{FromRow, Row};
-use super::sql::Sql;
+use super::sql::{Sql, per};
 use super::{Dialect, postgres_session, sqlite};
 
 /// The two drivers' connections.
@@ -33,6 +33,8 @@ pub struct Conn {
     streaming: Flag<bool>,
     /// Set while the running closure is one that writes.
     writing: Flag<bool>,
+    /// Set once the running closure has recorded an event.
+    eventful: Flag<bool>,
 }
 
 /// Why a transaction can only be given up.
@@ -44,7 +46,13 @@ pub(super) enum Spoilt {
 
 impl Conn {
     pub(super) fn new(backend: Backend) -> Self {
-        Self { backend, spoilt: Flag::new(None), streaming: Flag::new(false), writing: Flag::new(false) }
+        Self {
+            backend,
+            spoilt: Flag::new(None),
+            streaming: Flag::new(false),
+            writing: Flag::new(false),
+            eventful: Flag::new(false),
+        }
     }
 
     /// Which kind of database this is.
@@ -53,6 +61,15 @@ impl Conn {
             Backend::Sqlite(_) => Dialect::Sqlite,
             Backend::Postgres(_) => Dialect::Postgres,
         }
+    }
+
+    /// How many bytes the database takes on its disk, as it says itself.
+    pub fn size_bytes(&self) -> Result<u64, Error> {
+        self.one(per(
+            self,
+            "SELECT p.page_count * s.page_size FROM pragma_page_count() p, pragma_page_size() s",
+            "SELECT pg_database_size(current_database())",
+        ))
     }
 
     /// The row, or nothing if there is none. More than one row is a mistake (`Broken`).
@@ -178,10 +195,21 @@ impl Tx {
         result.map_err(|error| self.0.note(error))
     }
 
+    /// Tells those who wait for events of this closure's, once it is committed.
+    pub(crate) fn note_event(&self) {
+        self.0.eventful.set(true);
+    }
+
+    /// Whether the closure at work has recorded an event.
+    pub(super) fn is_eventful(&self) -> bool {
+        self.0.eventful.get()
+    }
+
     /// Makes ready for a closure; failed statements of one that writes spoil the transaction.
     pub(super) fn begin_closure(&self, writing: bool) {
         self.0.writing.set(writing);
         self.0.spoilt.set(None);
+        self.0.eventful.set(false);
     }
 
     /// Whether and how a statement of the last write closure failed, so that nothing of it may be committed.

@@ -17,12 +17,12 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use mv_core::Clock;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use self::conn::{Conn, Tx};
 use self::error::Error;
@@ -104,6 +104,10 @@ struct Shared {
     lanes: Lanes,
     clock: Arc<dyn Clock>,
     foreign_changes: Arc<AtomicU64>,
+    /// Set where SQLite's log is to be emptied.
+    empty_log: Arc<AtomicBool>,
+    /// Counts commits that recorded events.
+    eventful: watch::Sender<u64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -156,15 +160,18 @@ impl Store {
     pub async fn open(target: Target, options: Options) -> Result<Self, OpenError> {
         let clock = options.clock.clone();
         let foreign_changes = Arc::new(AtomicU64::new(0));
+        let empty_log = Arc::new(AtomicBool::new(false));
         let opened = match target {
             Target::Sqlite(path) => {
-                let counter = foreign_changes.clone();
-                migrate::off_runtime(move || sqlite::open(&path, &options, counter)).await?
+                let signals =
+                    sqlite::Signals { foreign_changes: foreign_changes.clone(), empty_log: empty_log.clone() };
+                migrate::off_runtime(move || sqlite::open(&path, &options, signals)).await?
             }
             Target::Postgres(url) => postgres::open(&url, &options).await?,
         };
         let threads = Mutex::new(opened.threads);
-        Ok(Self(Arc::new(Shared { lanes: opened.lanes, clock, foreign_changes, threads })))
+        let eventful = watch::Sender::new(0);
+        Ok(Self(Arc::new(Shared { lanes: opened.lanes, clock, foreign_changes, empty_log, eventful, threads })))
     }
 
     /// Which kind of database this is.
@@ -213,15 +220,27 @@ impl Store {
     {
         let place = Location::caller();
         async move {
-            let (job, answer) = pack(closure, self.origin(place));
+            let mut closure = closure;
+            let told = move |tx: &Tx| closure(tx).map(|value| (value, tx.is_eventful()));
+            let (job, answer) = pack(told, self.origin(place));
             match &self.0.lanes {
                 Lanes::Sqlite { writes, .. } => give(writes.push(job), Job::refuse),
                 Lanes::Postgres { fast, .. } => {
                     give(fast.push(postgres::Request::Write(job)), postgres::Request::refuse);
                 }
             }
-            receive(answer).await
+            let (value, is_eventful) = receive(answer).await?;
+            if is_eventful {
+                self.0.eventful.send_modify(|count| *count += 1);
+            }
+            Ok(value)
         }
+    }
+
+    /// Changes after each commit of this process that recorded events. Somebody who has stopped waiting for a write may
+    /// go untold, and so do commits of other processes: look now and then as well.
+    pub fn eventful_commits(&self) -> watch::Receiver<u64> {
+        self.0.eventful.subscribe()
     }
 
     async fn queue_read<T, E, F>(&self, closure: F, place: &'static Location<'static>, is_slow: bool) -> Result<T, E>
@@ -260,6 +279,12 @@ impl Store {
     /// Caches in memory watch it. Always 0 on PostgreSQL, where others are told by events.
     pub fn foreign_changes(&self) -> u64 {
         self.0.foreign_changes.load(Ordering::Acquire)
+    }
+
+    /// Asks for what was deleted to leave the write-ahead log too: SQLite's is folded into the file and cut to nothing
+    /// soon, between two commits or when the writer is idle. PostgreSQL's log is its operator's.
+    pub fn empty_log(&self) {
+        self.0.empty_log.store(true, Ordering::Release);
     }
 
     /// Runs what is queued, lets nothing more in, and ends the threads; SQLite folds its log into the file. Other

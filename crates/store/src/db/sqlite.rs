@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -137,8 +137,16 @@ impl Idle {
     }
 }
 
+/// What the writer and the rest tell each other without waiting.
+pub(super) struct Signals {
+    /// Goes up with each commit of another process.
+    pub(super) foreign_changes: Arc<AtomicU64>,
+    /// Set where the log is to be emptied; the writer takes it back when that is done.
+    pub(super) empty_log: Arc<AtomicBool>,
+}
+
 /// Opens the file, migrates it and starts the threads.
-pub(super) fn open(path: &Path, options: &Options, foreign_changes: Arc<AtomicU64>) -> Result<Opened, OpenError> {
+pub(super) fn open(path: &Path, options: &Options, signals: Signals) -> Result<Opened, OpenError> {
     migrate::migrate_sqlite(path, options)?;
     let reads = Arc::new(Queue::new(READS_WAITING));
     let slow = Arc::new(Queue::new(SLOW_WAITING));
@@ -159,7 +167,7 @@ pub(super) fn open(path: &Path, options: &Options, foreign_changes: Arc<AtomicU6
         let begin = limit(&mut connection, options.clock.clone())?;
         threads.push(spawn("db-slow".to_owned(), move || serve(connection, &queue, begin))?);
         let (connection, clock) = (connect(path, Role::Writer)?, options.clock.clone());
-        let writer = Writer::prepare(connection, clock, foreign_changes)?;
+        let writer = Writer::prepare(connection, clock, signals)?;
         threads.push(spawn("db-write".to_owned(), move || writer.serve(&writes))?);
         Ok(threads)
     };

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ffi};
 use super::conn::{Backend, Conn, Spoilt, Tx};
 use super::error::{Error, Mistake};
 use super::job::{Job, Queue, Taken, run_timed};
-use super::sqlite::Session;
+use super::sqlite::{Session, Signals};
 
 /// At most so many closures share a commit.
 const BATCH: usize = 128;
@@ -30,7 +30,7 @@ const CHECKPOINT_PAGES: u64 = 4096;
 pub(super) struct Writer {
     connection: Connection,
     clock: Arc<dyn Clock>,
-    foreign_changes: Arc<AtomicU64>,
+    signals: Signals,
     /// Pages in the log after the last commit, told by SQLite.
     log_pages: Arc<AtomicU64>,
 }
@@ -52,7 +52,7 @@ impl Writer {
     pub(super) fn prepare(
         mut connection: Connection,
         clock: Arc<dyn Clock>,
-        foreign_changes: Arc<AtomicU64>,
+        signals: Signals,
     ) -> rusqlite::Result<Self> {
         let log_pages = Arc::new(AtomicU64::new(0));
         let counter = log_pages.clone();
@@ -60,7 +60,7 @@ impl Writer {
             counter.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Self { connection, clock, foreign_changes, log_pages })
+        Ok(Self { connection, clock, signals, log_pages })
     }
 
     /// The writer thread: works until the queue is closed and empty, then folds the log into the file.
@@ -70,7 +70,7 @@ impl Writer {
             tx: Tx::new(Conn::new(Backend::Sqlite(session.clone()))),
             session,
             clock: self.clock,
-            foreign_changes: self.foreign_changes,
+            signals: self.signals,
             data_version: None,
             log: Log { pages: self.log_pages, seen: 0, checkpoint_at: CHECKPOINT_PAGES, idle_looks: None },
             is_stopped: false,
@@ -95,7 +95,7 @@ struct Loop {
     tx: Tx,
     session: Rc<Session>,
     clock: Arc<dyn Clock>,
-    foreign_changes: Arc<AtomicU64>,
+    signals: Signals,
     data_version: Option<i64>,
     log: Log,
     /// Set by an I/O error in a commit: what is in the file is then unknown until it is opened anew.
@@ -205,10 +205,25 @@ impl Loop {
             self.log.checkpoint_at = pages + CHECKPOINT_PAGES;
             self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
         }
+        self.empty_log();
+    }
+
+    /// Empties the log where that was asked for. While a read still needs it this changes nothing, and is tried again.
+    fn empty_log(&mut self) {
+        if self.is_stopped || !self.signals.empty_log.load(Ordering::Acquire) {
+            return;
+        }
+        let how = "PRAGMA wal_checkpoint(TRUNCATE)";
+        match self.session.connection().query_row(how, [], |row| row.get::<_, i64>(0)) {
+            Ok(0) => self.signals.empty_log.store(false, Ordering::Release),
+            Ok(_) => {}
+            Err(error) => tracing::warn!("the log could not be emptied: {error}"),
+        }
     }
 
     fn idle(&mut self) {
         self.look_for_foreign_changes();
+        self.empty_log();
         match self.log.idle_looks {
             Some(looks) if looks >= IDLE_LOOKS_TO_CHECKPOINT => {
                 self.log.idle_looks = None;
@@ -235,7 +250,7 @@ impl Loop {
             return;
         };
         if self.data_version.replace(version).is_some_and(|before| before != version) {
-            self.foreign_changes.fetch_add(1, Ordering::Release);
+            self.signals.foreign_changes.fetch_add(1, Ordering::Release);
         }
     }
 

@@ -167,7 +167,7 @@ const SCANNED: &[&str] = &[
     "SELECT c.id, c.media_count, count(m.media_id)",
     "SELECT c.collection_id, count(*) FROM collection_media c JOIN media m",
     "SELECT id FROM blobs LIMIT 1",
-    "SELECT id FROM users WHERE role = $1 LIMIT 1",
+    "SELECT count(*), CAST(coalesce(sum(items)",
 ];
 
 #[test]

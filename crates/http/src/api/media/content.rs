@@ -4,8 +4,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -71,7 +70,7 @@ struct Served {
 }
 
 /// The original. `Range` (one and several), `If-Range` and the other conditions hold as RFC 9110 has them.
-#[utoipa::path(get, path = "/media/{id}/content", operation_id = "media.content", tag = "media", security(("bearer" = []), ("signature" = [])),
+#[utoipa::path(get, path = "/media/{id}/content", operation_id = "media.content", tag = "media", security(("signature" = [])),
     params(("id" = String, Path, description = "The item."), ContentParameters,
         ("Range" = Option<String>, Header, description = "Up to 16 ranges of bytes.", example = "bytes=0-1023"),
         ("If-Range" = Option<String>, Header, description = "The range holds only while this tag or date does."),
@@ -83,34 +82,47 @@ pub async fn get(
     State(state): State<AppState>,
     Path(id): Path<MediaId>,
     Query(query): Query<ContentParameters>,
-    request: axum::extract::Request,
+    method: Method,
+    headers: HeaderMap,
+    auth: Result<Auth<area::MediaRead>, ApiError>,
 ) -> Result<Response, ApiError> {
-    let (mut parts, _) = request.into_parts();
-    let served = open(&state, id, query, &mut parts).await?;
-    answer(served, &parts.method, &parts.headers)
+    let served = open(&state, id, query, &headers, auth).await?;
+    answer(served, &method, &headers)
 }
 
 /// The headers of the original, without its bytes.
-#[utoipa::path(head, path = "/media/{id}/content", operation_id = "media.contentHead", tag = "media", security(("bearer" = []), ("signature" = [])),
+#[utoipa::path(head, path = "/media/{id}/content", operation_id = "media.contentHead", tag = "media", security(("signature" = [])),
     params(("id" = String, Path, description = "The item."), ContentParameters),
     responses((status = 200, description = "The headers that GET would give."), (status = 304, description = "As the client has it.")))]
 pub async fn head(
     state: State<AppState>,
     path: Path<MediaId>,
     query: Query<ContentParameters>,
-    request: axum::extract::Request,
+    headers: HeaderMap,
+    auth: Result<Auth<area::MediaRead>, ApiError>,
 ) -> Result<Response, ApiError> {
-    get(state, path, query, request).await
+    get(state, path, query, Method::HEAD, headers, auth).await
 }
 
-async fn open(state: &AppState, id: MediaId, query: ContentQuery, parts: &mut Parts) -> Result<Served, ApiError> {
+async fn open(
+    state: &AppState,
+    id: MediaId,
+    query: ContentQuery,
+    headers: &HeaderMap,
+    auth: Result<Auth<area::MediaRead>, ApiError>,
+) -> Result<Served, ApiError> {
     let Some(signature) = query.signature else {
-        let Auth(auth, _) = Auth::<area::MediaRead>::from_request_parts(parts, state).await?;
+        let Auth(auth, _) = auth?;
         let original = state.app.open_media(&auth.caller, id).await?;
-        return Ok(Served { original, attachment: query.download, caching: "private, no-cache".to_owned(), shown_anywhere: false });
+        return Ok(Served {
+            original,
+            attachment: query.download,
+            caching: "private, no-cache".to_owned(),
+            shown_anywhere: false,
+        });
     };
-    if parts.headers.contains_key(header::AUTHORIZATION) {
-        return Err(Error::invalid("sig", "Must not be given together with an Authorization header").into());
+    if headers.contains_key(header::AUTHORIZATION) || headers.contains_key("x-api-key") {
+        return Err(Error::invalid("sig", "Must not be given together with other credentials").into());
     }
     let (original, LinkUse { download }, ends) = state.app.open_by_link(id, &signature).await?;
     let left = ends.since(state.app.now()).as_secs().min(86_400);

@@ -16,6 +16,7 @@ use crate::extract::caller::{Auth, area};
 use crate::extract::query::{Known, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::media::MediaOut;
+use crate::wire::media_page::MediaPage;
 use crate::wire::page::ListLinks;
 
 /// What a list of items may be asked for.
@@ -164,10 +165,10 @@ pub async fn list(
     State(state): State<AppState>,
     Query(query): Query<ListParameters>,
     Auth(auth, _): Auth<area::MediaRead>,
-) -> Result<PageEnvelope<MediaOut>, ApiError> {
+) -> Result<MediaPage, ApiError> {
     let ListQuery { request, links } = query;
     let (page, by_cursor) = (request.page, request.cursor.is_some());
     let found = state.app.list_media(&auth.caller, request).await?;
     let pagination = links.pagination(page, by_cursor, found.items.len(), found.total, found.next_cursor);
-    Ok(PageEnvelope::current(found.items.into_iter().map(MediaOut::from).collect(), pagination))
+    Ok(MediaPage { items: found.items, pagination })
 }

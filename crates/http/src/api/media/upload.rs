@@ -82,7 +82,7 @@ pub async fn upload(
     let kind = Kind::of(&headers)?;
     let asked = fields(parameters.clone(), None)?;
     let digests = Digests::sent(&headers)?;
-    let retry = state.app.take_key(&auth.caller, "media.upload", key).await?;
+    let retry = state.app.take_key(auth.caller.user(), "media.upload", key).await?;
     // A retry gets the first try's answer, whatever the library looks like by now.
     if !retry.as_ref().is_some_and(Retry::answered)
         && let Some(view) = state.app.foresee_upload(&auth.caller, &asked).await?
