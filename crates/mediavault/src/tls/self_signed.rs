@@ -48,7 +48,8 @@ pub(super) fn read_or_make(folder: &Path, names: &[String], now: Timestamp) -> R
         Some(key) => key,
         None => KeyPair::generate()?,
     };
-    let text = Zeroizing::new(format!("{}{}", make(&key, names, now)?, *Zeroizing::new(key.serialize_pem())));
+    // The key comes first: that is where it is looked for when the certificate is renewed.
+    let text = Zeroizing::new(format!("{}{}", *Zeroizing::new(key.serialize_pem()), make(&key, names, now)?));
     private_file::replace(&path, text.as_bytes()).map_err(failed)?;
     Pair::read(&path, &path)
 }
