@@ -1,6 +1,7 @@
 //! Which pages of other origins may read answers (Fetch standard, "CORS protocol"; contract section 8).
-//! Promises: only origins that the operator listed get any `Access-Control-*` header, each told by its own name; caches
-//! are told that answers differ by it. Not here: which origins may be listed (the settings check them).
+//! Promises: only origins that the operator listed get any `Access-Control-*` header, and for uploads those that an upload
+//! token names; each is told by its own name, compared byte for byte as browsers write it (RFC 6454 section 6.2), and
+//! caches are told that answers differ by it. Not here: which origins may be listed (the settings check them).
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -10,6 +11,8 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+
+use mv_app::App;
 
 use crate::state::WireOptions;
 
@@ -41,6 +44,10 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 pub(super) struct Asked {
     /// The page's origin, where it may read the answer.
     origin: Option<HeaderValue>,
+    /// Listed by the operator, and not merely named by an upload token: browsers may send cookies along.
+    with_credentials: bool,
+    /// An origin that uploads and is not listed: perhaps a token names it.
+    named: Option<String>,
     is_preflight: bool,
     /// Whether answers differ by origin at all.
     varies: bool,
@@ -52,14 +59,31 @@ impl Asked {
         let path = request.uri().path();
         let mut origins = request.headers().get_all(ORIGIN).iter();
         let origin = match (origins.next(), origins.next()) {
-            (Some(origin), None) => Some(origin),
+            (Some(origin), None) => origin.to_str().ok().map(|text| (origin, text)),
             _none_or_two => None,
         };
-        let is_allowed = |origin: &&HeaderValue| origin.to_str().is_ok_and(|origin| allowed(origin, path, options));
-        let is_preflight =
-            request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        let varies = is_api(path) && !options.allowed_origins.is_empty();
-        Self { origin: origin.filter(is_allowed).cloned(), is_preflight, varies }
+        let with_credentials =
+            origin.is_some_and(|(_, text)| is_api(path) && options.allowed_origins.iter().any(|listed| listed == text));
+        let named = origin.filter(|_| !with_credentials && is_upload(path)).map(|(_, text)| text.to_owned());
+        Self {
+            origin: origin.filter(|_| with_credentials).map(|(value, _)| value.clone()),
+            named,
+            with_credentials,
+            is_preflight: request.method() == Method::OPTIONS
+                && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD),
+            varies: is_upload(path) || (is_api(path) && !options.allowed_origins.is_empty()),
+        }
+    }
+
+    /// Lets pages upload that an upload token names. A question that fails is answered like one about an origin that
+    /// nobody named.
+    pub(super) async fn by_tokens(mut self, app: &App) -> Self {
+        if let Some(origin) = self.named.take()
+            && app.may_upload_from(&origin).await.unwrap_or(false)
+        {
+            self.origin = HeaderValue::try_from(origin).ok();
+        }
+        self
     }
 
     /// The answer to a preflight of an allowed page. Any other preflight is answered like any OPTIONS, which tells the
@@ -82,16 +106,17 @@ impl Asked {
         }
         if let Some(origin) = self.origin {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            if self.with_credentials {
+                headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            }
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, ANSWER_FIELDS);
         }
     }
 }
 
-/// Whether pages of this origin may read what a request for this path is answered with: the one place that says so.
-/// Origins are compared byte for byte, as browsers write them (RFC 6454 section 6.2).
-fn allowed(origin: &str, path: &str, options: &WireOptions) -> bool {
-    is_api(path) && options.allowed_origins.iter().any(|listed| listed == origin)
+/// Where pages that an upload token names may send to.
+fn is_upload(path: &str) -> bool {
+    matches!(path, "/api/v1/media/upload" | "/v1/media/upload")
 }
 
 /// Pages elsewhere have no business with metrics, health and the pages of the server itself.
