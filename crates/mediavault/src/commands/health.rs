@@ -45,7 +45,8 @@ pub enum NotReady {
 pub fn run(settings: &Settings, output: &mut impl Write) -> Result<(), NotReady> {
     let address = reachable(settings.listen);
     let url = settings.public_url_at(settings.listen);
-    let answer = ask(address, &url, settings.tls != Tls::Off).map_err(|source| NotReady::Unreachable { address, source })?;
+    let answer =
+        ask(address, &url, settings.tls != Tls::Off).map_err(|source| NotReady::Unreachable { address, source })?;
     match status(&answer) {
         Some(200) => {
             // A closed stdout does not make the server less ready.
