@@ -10,6 +10,7 @@
 )]
 
 mod accounts;
+mod acme;
 mod administration;
 mod crash_points;
 mod deletions;
