@@ -17,6 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::private_file;
 
+/// Within this a running server has read the file again; until then it may sign with the old key.
+const NOTICED: Duration = Duration::from_secs(60);
+
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JwtKeyError {
@@ -100,7 +103,7 @@ pub fn prune(path: &Path, now: Timestamp) -> Result<usize, JwtKeyError> {
     let changed = fs::metadata(path).and_then(|file| file.modified()).map_err(|source| failed(path, source))?;
     let changed = changed.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     let age = u64::try_from(now.seconds()).unwrap_or(0).saturating_sub(changed);
-    if Duration::from_secs(age) < ACCESS_LIFE {
+    if Duration::from_secs(age) < ACCESS_LIFE + NOTICED {
         return Err(JwtKeyError::Early { minutes: age / 60 });
     }
     replace(path, &format!("{signing}\n"))?;
@@ -175,9 +178,9 @@ mod tests {
         let made = fs::metadata(&path).unwrap().modified().unwrap();
         let made = made.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let at = |seconds| Timestamp::from_seconds(i64::try_from(made + seconds).unwrap());
-        assert!(matches!(prune(&path, at(3599)), Err(JwtKeyError::Early { minutes: 59 })));
+        assert!(matches!(prune(&path, at(3659)), Err(JwtKeyError::Early { minutes: 60 })));
         assert_eq!(fs::read_to_string(&path).unwrap(), second);
-        assert_eq!(prune(&path, at(3600)).unwrap(), 1);
+        assert_eq!(prune(&path, at(3660)).unwrap(), 1);
         assert_eq!(fs::read_to_string(&path).unwrap(), second[..65]);
         assert_eq!(prune(&path, at(0)).unwrap(), 0, "nothing to drop");
         fs::write(&path, "short\n").unwrap();

@@ -12,14 +12,14 @@ use crate::state::WireOptions;
 pub(super) fn address(request: &Request, options: &WireOptions) -> Option<IpAddr> {
     let peer = request.extensions().get::<Peer>()?.0.ip();
     let Some(trusted) = options.trusted_proxy.as_ref().filter(|trusted| trusted(peer)) else { return Some(peer) };
-    let lines: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-    let joined = lines.join(",");
+    // As bytes: what is no text is no address, and ends the walk where it stands.
+    let lines: Vec<&[u8]> = request.headers().get_all("x-forwarded-for").iter().map(|value| value.as_bytes()).collect();
+    let joined = lines.join(&b',');
     let mut client = peer;
-    for hop in joined.rsplit(',').map(str::trim) {
-        match hop.parse::<IpAddr>() {
-            Ok(address) => client = address.to_canonical(),
-            Err(_) => break,
+    for hop in joined.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        match std::str::from_utf8(hop).ok().and_then(|hop| hop.parse::<IpAddr>().ok()) {
+            Some(address) => client = address.to_canonical(),
+            None => break,
         }
         if !trusted(client) {
             break;
@@ -44,7 +44,9 @@ mod tests {
         };
         let mut request = Request::builder();
         for line in forwarded {
-            request = request.header("x-forwarded-for", *line);
+            // One byte a letter, so that a case may hold what is no text.
+            let bytes: Vec<u8> = line.chars().map(|letter| letter as u8).collect();
+            request = request.header("x-forwarded-for", bytes);
         }
         let mut request = request.body(Body::empty()).unwrap();
         request.extensions_mut().insert(Peer(format!("{peer}:1").parse().unwrap()));
@@ -58,6 +60,9 @@ mod tests {
         assert_eq!(address_of("10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"]), "198.51.100.7", "from the right");
         assert_eq!(address_of("10.0.0.1", &["1.1.1.1", "198.51.100.7"]), "198.51.100.7", "two lines are one list");
         assert_eq!(address_of("10.0.0.1", &["nonsense"]), "10.0.0.1");
+        assert_eq!(address_of("10.0.0.1", &["\u{ff}, 198.51.100.7"]), "198.51.100.7", "what is no text hides nobody");
+        assert_eq!(address_of("10.0.0.1", &["9.9.9.9", "\u{ff}, 198.51.100.7"]), "198.51.100.7", "nor chooses another");
+        assert_eq!(address_of("10.0.0.1", &["9.9.9.9, \u{ff}"]), "10.0.0.1");
         assert_eq!(address_of("10.0.0.1", &[]), "10.0.0.1");
     }
 }
