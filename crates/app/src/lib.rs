@@ -16,6 +16,7 @@ pub mod limits;
 pub mod mail;
 pub mod media;
 pub mod ops;
+mod secret;
 pub mod start;
 pub mod view;
 
@@ -37,6 +38,7 @@ use auth::cache::AccessCache;
 use auth::passwords::Passwords;
 use auth::throttle::Throttle;
 use auth::tokens::Tokens;
+use auth::watch::Watches;
 use idempotency::Running;
 use keyring::Keyring;
 use limits::{Limiter, Limits};
@@ -75,6 +77,7 @@ pub struct App {
     pub(crate) mint: Mint,
     pub(crate) tokens: Tokens,
     pub(crate) access: AccessCache,
+    pub(crate) watches: Arc<Watches>,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) links: Arc<Links>,

@@ -95,6 +95,7 @@ impl App {
             throttle: Throttle::new(&root_key),
             tokens: Tokens::new(jwt_keys, &root_key),
             access: AccessCache::for_store(&store),
+            watches: Arc::default(),
             passwords: Passwords::new(options.password_threads, entropy.clone()),
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),

@@ -63,6 +63,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0010_deletions",
     "0011_administration",
     "0012_event_order",
+    "0013_event_tickets",
 ];
 
 /// Why a database cannot be opened.

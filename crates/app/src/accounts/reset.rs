@@ -9,10 +9,9 @@ use mv_core::{Caller, Client, Error, UserId};
 use mv_store::{Tx, account_links, audit, sessions, users};
 
 use super::register::LOGIN_NAMES;
-use super::secret;
 use crate::error::taken;
 use crate::mail::Letter;
-use crate::{App, Result};
+use crate::{App, Result, secret};
 
 /// Mails with a reset link that one account may get in an hour, so that nobody can flood a mailbox.
 const RESETS_PER_HOUR: u64 = 5;

@@ -7,8 +7,7 @@ use mv_store::account_links::{self, SecretHash};
 use mv_store::{Tx, users};
 
 use super::register::{NewAccount, Permit};
-use super::secret;
-use crate::{App, Creation, Result};
+use crate::{App, Creation, Result, secret};
 
 impl App {
     /// A fresh link to the first administrator's account, while there is none; earlier ones end. It holds half an hour.

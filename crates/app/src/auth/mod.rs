@@ -9,5 +9,7 @@ pub mod proof;
 pub mod refresh;
 pub mod sessions;
 pub(crate) mod throttle;
+pub mod tickets;
 pub mod tokens;
+pub mod watch;
 pub mod whoami;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use mv_core::throttle::LONGEST;
 use mv_core::{SegmentId, Timestamp};
-use mv_store::{account_links, blobs, idempotency, invites, login_failures, media, sessions, tombstones};
+use mv_store::{
+    account_links, blobs, event_tickets, idempotency, invites, login_failures, media, sessions, tombstones,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::idempotency::KEEP;
@@ -147,6 +149,7 @@ impl App {
         self.store.write(move |tx| login_failures::purge(tx, now.minus(LONGEST))).await?;
         // A day later than they ended: mails with links are counted by the day.
         self.store.write(move |tx| account_links::purge(tx, now.minus(DAY))).await?;
+        self.store.write(move |tx| event_tickets::purge(tx, now)).await?;
         self.store.write(move |tx| invites::purge(tx, now.minus(DAY))).await?;
         Ok(())
     }
