@@ -16,8 +16,8 @@ pub mod limits;
 pub mod mail;
 pub mod media;
 pub mod ops;
-mod secret;
 pub mod start;
+mod upload_rights;
 pub mod view;
 
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub use error::{Error, Result, chain};
 pub use idempotency::{Begun, Creation, RenderMade, Retry, Sent};
 
 use auth::cache::AccessCache;
+use auth::key_uses::KeyUses;
 use auth::passwords::Passwords;
 use auth::throttle::Throttle;
 use auth::tokens::Tokens;
@@ -78,6 +79,7 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) access: AccessCache,
     pub(crate) watches: Arc<Watches>,
+    pub(crate) key_uses: KeyUses,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) links: Arc<Links>,

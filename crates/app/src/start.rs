@@ -11,6 +11,7 @@ use mv_store::{Store, blobs, vault};
 use uuid::Uuid;
 
 use crate::auth::cache::AccessCache;
+use crate::auth::key_uses::KeyUses;
 use crate::auth::passwords::Passwords;
 use crate::auth::throttle::Throttle;
 use crate::auth::tokens::{JwtKeys, Tokens};
@@ -96,6 +97,7 @@ impl App {
             tokens: Tokens::new(jwt_keys, &root_key),
             access: AccessCache::for_store(&store),
             watches: Arc::default(),
+            key_uses: KeyUses::default(),
             passwords: Passwords::new(options.password_threads, entropy.clone()),
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),

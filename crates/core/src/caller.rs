@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::id::{ApiKeyId, SessionId, UploadTokenId, UserId};
-use crate::scope::Scopes;
+use crate::scope::{Scope, Scopes};
 
 /// What a user may do beyond the own things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,11 +79,12 @@ impl Caller {
         }
     }
 
-    /// Which of the user's signed links hold, where the caller may make some.
+    /// Which of the user's signed links hold, where the caller may make some: who may not read bytes gets no link to them.
     pub const fn link_epoch(&self) -> Option<i64> {
         match self {
-            Self::Session { link_epoch, .. } | Self::Key { link_epoch, .. } => Some(*link_epoch),
-            Self::UploadToken { .. } | Self::Link { .. } => None,
+            Self::Session { link_epoch, .. } => Some(*link_epoch),
+            Self::Key { link_epoch, scopes, .. } if scopes.has(Scope::MediaRead) => Some(*link_epoch),
+            Self::Key { .. } | Self::UploadToken { .. } | Self::Link { .. } => None,
         }
     }
 }

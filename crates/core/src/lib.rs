@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop at once"))]
 
 pub mod access;
+pub mod api_key;
 pub mod audit;
 pub mod byte_range;
 pub mod caller;
@@ -28,6 +29,7 @@ pub mod session;
 pub mod taken;
 pub mod throttle;
 pub mod time;
+pub mod upload_token;
 pub mod user;
 pub mod webhook;
 pub mod zip;

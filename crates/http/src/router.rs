@@ -11,8 +11,8 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::{
-    account, account_links, admin, auth, changes, collection_archive, collections, events, invites, lookup, media,
-    server, sessions, users, whoami,
+    account, account_links, admin, api_keys, auth, changes, collection_archive, collections, events, invites, lookup,
+    media, server, sessions, upload_tokens, users, whoami,
 };
 use crate::areas::routes;
 use crate::error::ApiError;
@@ -35,6 +35,11 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(account::usage))
         .routes(routes!(account::change_password))
         .routes(routes!(lookup::lookup))
+        // credentials of programs
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::delete))
+        .routes(routes!(upload_tokens::create))
+        .routes(routes!(upload_tokens::delete))
         // links that work once
         .routes(routes!(account_links::set_up))
         .routes(routes!(account_links::forgot_password))

@@ -1,8 +1,8 @@
 //! How the domain's own small types stand in a column.
 
-use mv_core::Role;
 use mv_core::mime::MediaType;
 use mv_core::taken::TakenSource;
+use mv_core::{Role, Scopes};
 
 use crate::{Cell, Column};
 
@@ -31,6 +31,16 @@ impl Column for TakenSource {
     fn from_cell(cell: Cell<'_>) -> Option<Self> {
         match cell {
             Cell::Text(text) => Self::parse(text),
+            _ => None,
+        }
+    }
+}
+
+impl Column for Scopes {
+    const WANTED: &'static str = "scopes";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Some(Self::from_text(text)),
             _ => None,
         }
     }

@@ -21,6 +21,7 @@ mod migrate;
 
 pub mod account_links;
 pub mod administration;
+pub mod api_keys;
 pub mod audit;
 pub mod blobs;
 pub mod collection_media;
@@ -37,6 +38,7 @@ pub mod media_list;
 pub mod sessions;
 pub mod tombstones;
 pub mod transfers;
+pub mod upload_tokens;
 pub mod usage;
 pub mod users;
 pub mod vault;

@@ -176,9 +176,9 @@ pub fn any_admin(db: &Conn) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Accounts in the order they were made, behind `after`.
+/// Accounts in the order they were made, behind `after`; less those that are being taken apart.
 pub fn list_any(db: &Conn, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
-    let mut query = sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE TRUE"));
+    let mut query = sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.deleted_at IS NULL"));
     if let Some(after) = after {
         query.push(" AND u.id > ").push_bind(after);
     }

@@ -7,8 +7,9 @@ use mv_core::user::{User, check_email};
 use mv_core::{Caller, Client, Error, InviteId, Role, Timestamp};
 use mv_store::{Conn, Tx, audit, invites, users};
 
+use super::secret;
 use crate::idempotency::keep_answer;
-use crate::{App, Creation, Result, secret};
+use crate::{App, Creation, Result};
 
 /// What an invite is to give.
 #[derive(Debug, Clone, Default)]

@@ -11,5 +11,6 @@ pub mod password;
 pub mod profile;
 pub mod register;
 pub mod reset;
+mod secret;
 pub mod setup;
 mod transfer;

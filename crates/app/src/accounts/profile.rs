@@ -10,10 +10,11 @@ use mv_store::account_links::{self, SecretHash};
 use mv_store::{Tx, audit, users};
 
 use super::register::LOGIN_NAMES;
+use super::secret;
 use crate::auth::access::Authenticated;
 use crate::error::taken;
 use crate::mail::Letter;
-use crate::{App, Result, secret};
+use crate::{App, Result};
 
 /// What to change (RFC 7396): outer `None` keeps, inner `None` clears.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,8 @@ use mv_store::account_links::{self, SecretHash};
 use mv_store::{Tx, users};
 
 use super::register::{NewAccount, Permit};
-use crate::{App, Creation, Result, secret};
+use super::secret;
+use crate::{App, Creation, Result};
 
 impl App {
     /// A fresh link to the first administrator's account, while there is none; earlier ones end. It holds half an hour.

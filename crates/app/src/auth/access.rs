@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use mv_core::access::{self, Area, Need};
+use mv_core::api_key::ApiKey;
 use mv_core::collection::Collection;
 use mv_core::media::Media;
+use mv_core::session::Session;
 use mv_core::user::User;
 use mv_core::{Caller, CollectionId, Error, MediaId, Timestamp};
-use mv_store::{Conn, Tx, collections, media, sessions};
+use mv_store::{Conn, Tx, api_keys, collections, media, sessions, upload_tokens};
 
+use super::secret::{self, API_KEY, UPLOAD_TOKEN};
+use super::tokens::JwtKeys;
 use crate::{App, Result};
 
 /// A caller whose credentials are good, and the account behind it as it was when they were checked.
@@ -33,17 +37,63 @@ pub struct Credential {
     pub expires_at: Option<Timestamp>,
 }
 
+impl Authenticated {
+    /// Somebody with an access token of this session.
+    pub(super) fn by_session(session: &Session, user: User, good_until: Timestamp) -> Self {
+        let caller =
+            Caller::Session { user: user.id, session: session.id, role: user.role, link_epoch: user.link_epoch };
+        let credential = Credential { name: None, expires_at: Some(session.expires_at) };
+        Self { caller, user, credential, good_until }
+    }
+
+    /// Somebody with this key.
+    pub(super) fn by_key(key: ApiKey, user: User) -> Self {
+        let caller = Caller::Key { user: user.id, key: key.id, scopes: key.scopes, link_epoch: user.link_epoch };
+        let credential = Credential { name: Some(key.name), expires_at: key.expires_at };
+        Self { caller, user, good_until: key.expires_at.unwrap_or(NEVER), credential }
+    }
+}
+
 impl App {
-    /// The caller behind an access token.
+    /// Takes other keys of access tokens from now on; tokens of a key that is gone are refused from the next request on.
+    /// Says whether the keys differ from those before.
+    pub fn replace_jwt_keys(&self, keys: JwtKeys) -> bool {
+        let differs = self.tokens.replace_keys(keys);
+        if differs {
+            self.access.clear();
+        }
+        differs
+    }
+
+    /// The caller behind an access token, an API key or an upload token; what stands before the secret tells which.
     ///
     /// # Errors
-    /// `unauthorized` where the token is not genuine, has expired, or its session or account has ended.
-    pub async fn authenticate(&self, token: &str) -> Result<Arc<Authenticated>> {
+    /// `unauthorized` where it is not genuine, has expired or was deleted, or its session or account has ended.
+    pub async fn authenticate(&self, secret: &str) -> Result<Arc<Authenticated>> {
         let now = self.now();
-        if let Some(held) = self.access.get(token, &self.store, now) {
-            return Ok(held);
+        let held = match self.access.get(secret, &self.store, now) {
+            Some(held) => held,
+            None => {
+                let moment = self.access.moment();
+                let checked = if secret.starts_with(API_KEY) {
+                    self.by_api_key(secret, now).await?
+                } else if secret.starts_with(UPLOAD_TOKEN) {
+                    self.by_upload_token(secret, now).await?
+                } else {
+                    self.by_access_token(secret, now).await?
+                };
+                let held = Arc::new(checked);
+                self.access.put(secret, &held, moment);
+                held
+            }
+        };
+        if let Caller::Key { key, .. } = held.caller {
+            self.note_use(key, now);
         }
-        let moment = self.access.moment();
+        Ok(held)
+    }
+
+    async fn by_access_token(&self, token: &str, now: Timestamp) -> Result<Authenticated> {
         let bearer = self.tokens.check(token, now)?;
         let found = self.store.read(move |db| sessions::with_user(db, bearer.session)).await?;
         let Some((session, user)) =
@@ -51,14 +101,33 @@ impl App {
         else {
             return Err(Error::unauthorized("The session has ended").into());
         };
-        let caller =
-            Caller::Session { user: user.id, session: session.id, role: user.role, link_epoch: user.link_epoch };
-        let credential = Credential { name: None, expires_at: Some(session.expires_at) };
-        let held = Arc::new(Authenticated { caller, user, credential, good_until: bearer.expires_at });
-        self.access.put(token, &held, moment);
-        Ok(held)
+        Ok(Authenticated::by_session(&session, user, bearer.expires_at))
+    }
+
+    async fn by_api_key(&self, text: &str, now: Timestamp) -> Result<Authenticated> {
+        let refused = || Error::unauthorized("The API key is not valid");
+        let hash = secret::read(API_KEY, text).ok_or_else(refused)?;
+        let found = self.store.read(move |db| api_keys::with_user_any(db, &hash)).await?;
+        let (key, user) = found
+            .filter(|(key, user)| !user.disabled && key.expires_at.is_none_or(|end| now < end))
+            .ok_or_else(refused)?;
+        Ok(Authenticated::by_key(key, user))
+    }
+
+    async fn by_upload_token(&self, text: &str, now: Timestamp) -> Result<Authenticated> {
+        let refused = || Error::unauthorized("The upload token is not valid");
+        let hash = secret::read(UPLOAD_TOKEN, text).ok_or_else(refused)?;
+        let found = self.store.read(move |db| upload_tokens::with_user_any(db, &hash)).await?;
+        let (token, user) =
+            found.filter(|(token, user)| !user.disabled && now < token.expires_at).ok_or_else(refused)?;
+        let caller = Caller::UploadToken { user: user.id, token: token.id };
+        let credential = Credential { name: None, expires_at: Some(token.expires_at) };
+        Ok(Authenticated { caller, user, good_until: token.expires_at, credential })
     }
 }
+
+/// Later than any moment that a clock tells.
+const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
 /// Whether the caller may enter a part of the product, before any thing in it is named.
 ///

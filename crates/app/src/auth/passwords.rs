@@ -9,12 +9,16 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use mv_core::entropy::{Entropy, random};
 use mv_core::{Code, Error};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::Result;
 
 /// Hashes that may wait for a thread; one more is told to come back.
 const QUEUE: usize = 32;
+
+/// How far a hash stands back (nice(2)): it computes for 22 ms without a pause, and requests would wait behind it. At 10 it
+/// still gets a tenth of a core that requests keep busy.
+const NICENESS: i32 = 10;
 
 /// The pool.
 pub(crate) struct Passwords {
@@ -59,12 +63,19 @@ impl Passwords {
         let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(crate::Error::internal)?;
         drop(waiting);
         // The permit goes along: nothing stops a hash, also when the client has hung up and nobody waits for it.
-        let working = tokio::task::spawn_blocking(move || {
+        let (answer, answered) = oneshot::channel();
+        // A thread of its own, since anybody may lower a thread's priority and nobody may raise it again. Starting one
+        // costs a thousandth of a hash.
+        let working = move || {
+            // A favour to others: refused, the hash is made all the same.
+            let _ = rustix::process::setpriority_process(None, NICENESS);
             let done = work();
             drop(permit);
-            done
-        });
-        working.await.map_err(crate::Error::internal)
+            // Nobody may be waiting any more.
+            let _ = answer.send(done);
+        };
+        std::thread::Builder::new().name("password".to_owned()).spawn(working).map_err(crate::Error::internal)?;
+        answered.await.map_err(crate::Error::internal)
     }
 }
 

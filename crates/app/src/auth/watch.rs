@@ -31,7 +31,7 @@ enum Credential {
 struct Entry {
     credential: Credential,
     user: UserId,
-    until: Option<Timestamp>,
+    until: Timestamp,
     /// Not asked about since it is watched.
     is_fresh: bool,
     ended: CancellationToken,
@@ -71,7 +71,7 @@ impl Watches {
         let state = self.lock();
         let mut due = HashMap::new();
         for (number, entry) in state.entries.iter().filter(|(_, entry)| !entry.ended.is_cancelled()) {
-            if entry.until.is_some_and(|until| now >= until) {
+            if now >= entry.until {
                 entry.ended.cancel();
             } else if all || entry.is_fresh {
                 due.insert(*number, entry.credential);
@@ -126,9 +126,9 @@ impl App {
     /// # Errors
     /// `rate_limited` where the account keeps very much open already; `forbidden` for what only uploads or only reads bytes.
     pub fn watch(self: &Arc<Self>, authenticated: &Authenticated) -> Result<Watched> {
-        let (credential, until) = match authenticated.caller {
-            Caller::Session { session, .. } => (Credential::Session(session), Some(authenticated.good_until)),
-            Caller::Key { key, .. } => (Credential::Key(key), authenticated.credential.expires_at),
+        let credential = match authenticated.caller {
+            Caller::Session { session, .. } => Credential::Session(session),
+            Caller::Key { key, .. } => Credential::Key(key),
             Caller::UploadToken { .. } | Caller::Link { .. } => {
                 return Err(Error::new(Code::Forbidden, "These credentials do not open this").into());
             }
@@ -144,7 +144,10 @@ impl App {
         *open += 1;
         let number = state.next;
         state.next += 1;
-        state.entries.insert(number, Entry { credential, user, until, is_fresh: true, ended: ended.clone() });
+        state.entries.insert(
+            number,
+            Entry { credential, user, until: authenticated.good_until, is_fresh: true, ended: ended.clone() },
+        );
         if !state.is_running {
             state.is_running = true;
             tokio::spawn(look_after(Arc::downgrade(self)));
@@ -206,11 +209,11 @@ mod tests {
     use super::*;
     use uuid::Uuid;
 
-    fn entry(session: u128, until: Option<i64>) -> Entry {
+    fn entry(session: u128, until: i64) -> Entry {
         Entry {
             credential: Credential::Session(SessionId::from_uuid(Uuid::from_u128(session))),
             user: UserId::from_uuid(Uuid::from_u128(1)),
-            until: until.map(Timestamp::from_seconds),
+            until: Timestamp::from_seconds(until),
             is_fresh: true,
             ended: CancellationToken::new(),
         }
@@ -219,7 +222,7 @@ mod tests {
     #[test]
     fn fresh_ones_are_asked_about_once_and_others_after_a_change() {
         let watches = Watches::default();
-        watches.lock().entries.extend([(0, entry(7, Some(10))), (1, entry(7, None)), (2, entry(8, None))]);
+        watches.lock().entries.extend([(0, entry(7, 10)), (1, entry(7, 99)), (2, entry(8, 99))]);
         let ended = |number: u64| watches.lock().entries[&number].ended.is_cancelled();
         let asked = watches.due(Timestamp::from_seconds(5), false);
         assert_eq!(asked.len(), 3);

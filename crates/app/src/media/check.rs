@@ -7,6 +7,7 @@ use mv_store::{Conn, media, tombstones};
 
 use super::ItemView;
 use crate::ingest::{UploadFields, previously_deleted};
+use crate::upload_rights;
 use crate::{App, Result};
 
 /// What is known of a content.
@@ -48,8 +49,10 @@ impl App {
     /// has them already, if that will do.
     ///
     /// # Errors
-    /// `previously_deleted` where the client asked to be told.
+    /// `previously_deleted` where the client asked to be told; `forbidden` or `validation_error` where the caller may not
+    /// say this.
     pub async fn foresee_upload(&self, caller: &Caller, fields: &UploadFields) -> Result<Option<ItemView>> {
+        upload_rights::check(caller, fields)?;
         let Some(checksum) = fields.checksum.filter(|_| fields.existing || fields.reject_deleted) else {
             return Ok(None);
         };

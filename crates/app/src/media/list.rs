@@ -1,8 +1,9 @@
 //! Lists of the caller's items, by page number or by cursor.
 
+use mv_core::access;
 use mv_core::media_filter::{MediaFilter, Place, PlaceKey, Sort, SortKey};
 use mv_core::page::{MAX_SKIP, PageRequest, Total};
-use mv_core::{Caller, Error, MediaId};
+use mv_core::{Caller, Error, MediaId, Scope};
 use mv_store::media_list::{self, Part, Window};
 use mv_store::{Conn, usage};
 use serde::{Deserialize, Serialize};
@@ -35,10 +36,14 @@ impl App {
     /// One page of the caller's items.
     ///
     /// # Errors
-    /// `validation_error` on `cursor`, or on `page` where it lies deeper than numbers lead.
+    /// `validation_error` on `cursor`, or on `page` where it lies deeper than numbers lead; `forbidden` where a key asks
+    /// what is in a collection without `collections:read`.
     pub async fn list_media(&self, caller: &Caller, request: ListRequest) -> Result<ListPage> {
         let who = caller.user();
         let ListRequest { filter, sort, page, cursor } = request;
+        if filter.collection_id.is_some() {
+            access::scoped(caller, &[Scope::CollectionsRead])?;
+        }
         let list = format!("media {} {filter:?}", sort.as_str());
         let after = match cursor {
             Some(cursor) => Some(place(self.cursors.open(who, &list, &cursor)?)),

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod account_links;
 pub mod admin;
+pub mod api_keys;
 pub mod auth;
 pub mod changes;
 pub mod collection_archive;
@@ -13,5 +14,6 @@ pub mod lookup;
 pub mod media;
 pub mod server;
 pub mod sessions;
+pub mod upload_tokens;
 pub mod users;
 pub mod whoami;

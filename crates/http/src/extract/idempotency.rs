@@ -1,12 +1,14 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-06): a quoted string or bare, 1 to 255 visible characters.
+//! Keys of different API keys and upload tokens never meet, nor do theirs and their owner's: none is told what another was.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use mv_core::Error;
+use mv_core::{Caller, Error};
 
 use crate::error::ApiError;
+use crate::layers::identity::{Credentials, Identity};
 
-/// The key, if one was sent.
+/// The key, if one was sent, as the caller's own.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey(pub Option<String>);
 
@@ -21,6 +23,20 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
         let sound =
             (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) && values.next().is_none();
-        if sound { Ok(Self(Some(text.to_owned()))) } else { Err(bad().into()) }
+        if sound { Ok(Self(Some(own(parts, text)))) } else { Err(bad().into()) }
+    }
+}
+
+/// The key as this caller's own. All sessions of a user are one caller, so that a retry may come after a new login. No key
+/// holds a blank, so no two callers' are alike.
+fn own(parts: &Parts, key: &str) -> String {
+    let caller = match parts.extensions.get::<Identity>().map(|identity| &identity.credentials) {
+        Some(Credentials::Good(authenticated)) => authenticated.caller,
+        _ => return key.to_owned(),
+    };
+    match caller {
+        Caller::Key { key: id, .. } => format!("{id} {key}"),
+        Caller::UploadToken { token, .. } => format!("{token} {key}"),
+        Caller::Session { .. } | Caller::Link { .. } => key.to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mv_core::event::{CollectionRef, Event as Recorded, Happened};
 use mv_core::{CollectionId, MediaId, UserId};
-use mv_store::{Tx, events, sql};
+use mv_store::{Tx, events};
 use mv_testkit::client::PASSWORD;
 use mv_testkit::{Actor, Backend, Options, Server, files, on_both};
 use reqwest::{Method, Response};
@@ -326,18 +326,8 @@ async fn a_silent_stream_says_that_it_lives() {
     server.end().await;
 }
 
-/// A key of the account, as the database has it.
-pub(crate) async fn key(server: &Server, owner: &str, scopes: &'static str) -> mv_core::ApiKeyId {
-    let (id, owner): (mv_core::ApiKeyId, UserId) = (server.app().mint().id(), owner.parse().unwrap());
-    let made = server.store().write(move |tx: &Tx| {
-        tx.changed(
-            sql("INSERT INTO api_keys (id, user_id, name, secret_hash, scopes, created_at) VALUES ($1, $2, 'k', $3, $4, 1)")
-                .bind(id)
-                .bind(owner)
-                .bind(id.uuid().as_bytes().to_vec())
-                .bind(scopes),
-        )
-    });
-    assert_eq!(made.await.unwrap(), 1);
-    id
+/// Somebody with a key of this account; the key's id too.
+pub(crate) async fn key(of: &Actor, scopes: &[&str]) -> (Actor, String) {
+    let made = of.post("/api-keys", json!({ "name": "k", "scopes": scopes })).await.expect(201);
+    (of.with_token(made["key"].as_str().unwrap()), id_of(&made))
 }

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use mv_app::auth::access::{Authenticated, Credential};
-use mv_core::{ApiKeyId, Caller, Scopes, UserId};
-use mv_store::{Tx, sql, users};
-use mv_testkit::{Actor, Server, on_both};
+use mv_store::{Tx, sql};
+use mv_testkit::{Actor, on_both};
 use reqwest::Method;
 use serde_json::json;
 
@@ -20,7 +18,7 @@ async fn ticket(actor: &Actor) -> String {
 on_both!(a_ticket_opens_one_stream_once, |server| async move {
     let (ann, nobody) = (server.user("ann").await, server.anonymous());
     let (first, second) = (ticket(&ann).await, ticket(&ann).await);
-    assert!(first.starts_with("mvt_") && first.len() == 4 + 43, "256 bits: {first}");
+    assert!(first.starts_with("mvt_") && first.len() == 4 + 48, "256 bits and a checksum: {first}");
     assert_ne!(first, second);
     let used = format!("/events?ticket={first}");
     let mut stream = Stream::open(&nobody, &format!("?ticket={first}")).await;
@@ -74,46 +72,54 @@ on_both!(a_ticket_ends_by_time_and_with_the_session, |server| async move {
     assert_eq!(left.unwrap(), 0, "what was never used is forgotten");
 });
 
-/// A caller by a key.
-async fn by_key(server: &Server, owner: &str, id: ApiKeyId, scopes: &str) -> Authenticated {
-    let owner: UserId = owner.parse().unwrap();
-    let user = server.store().read(move |db| users::find(db, owner)).await.unwrap().unwrap();
-    let scopes = Scopes::from_text(scopes);
-    let caller = Caller::Key { user: owner, key: id, scopes, link_epoch: user.link_epoch };
-    let credential = Credential { name: None, expires_at: None };
-    Authenticated { caller, user, credential, good_until: server.app().now() }
-}
-
-on_both!(a_ticket_of_a_key_shows_what_the_key_may_see, |server| async move {
+on_both!(a_key_and_its_ticket_show_what_the_key_may_see, |server| async move {
     let (ann, nobody) = (server.user("ann").await, server.anonymous());
     let mut streams = Vec::new();
-    for scopes in ["media:read", "collections:read", "media:read collections:read"] {
-        let id = key(&server, &ann.id, scopes).await;
-        let authenticated = by_key(&server, &ann.id, id, scopes).await;
-        let ticket = server.app().make_ticket(&authenticated).await.unwrap();
-        streams.push((id, Stream::open(&nobody, &format!("?ticket={ticket}")).await));
+    for scopes in [&["media:read"][..], &["collections:read"], &["media:read", "collections:read"]] {
+        let (program, id) = key(&ann, scopes).await;
+        let by_ticket = Stream::open(&nobody, &format!("?ticket={}", ticket(&program).await)).await;
+        streams.push((program.clone(), id, [Stream::open(&program, "").await, by_ticket]));
     }
-    let blind = key(&server, &ann.id, "users:read").await;
-    let blind = by_key(&server, &ann.id, blind, "users:read").await;
-    assert!(server.app().make_ticket(&blind).await.unwrap_err().is(mv_core::Code::Forbidden));
+    let (blind, _) = key(&ann, &["users:read"]).await;
+    blind.post_empty("/events/ticket").await.error(403, "forbidden");
+    blind.get("/events").await.error_on(403, "forbidden", &["scope", "scope"]);
     ann.post("/collections", json!({ "name": "Trip" })).await.expect(201);
     ann.upload("a.bin", b"abc").await;
-    assert_eq!(streams[0].1.kinds(1).await, ["media.uploaded"]);
-    assert_eq!(streams[1].1.kinds(1).await, ["collection.created"]);
-    assert_eq!(streams[2].1.kinds(2).await, ["collection.created", "media.uploaded"]);
-    assert!(streams[0].1.is_silent().await && streams[1].1.is_silent().await);
-    // The key goes; another process may have done it, so nothing in memory is told.
-    let gone = streams[0].0;
-    let delete = move |tx: &Tx| tx.changed(sql("DELETE FROM api_keys WHERE id = $1").bind(gone));
-    server.store().write(delete).await.unwrap();
-    if server.backend() == mv_testkit::Backend::Sqlite {
-        // On SQLite it is this process that ends keys, and every such change is noted, as a logout is here.
-        let mut other = ann.clone();
-        other.log_in(mv_testkit::client::PASSWORD).await;
-        other.post_empty("/auth/logout").await.expect(204);
+    let both = ["collection.created", "media.uploaded"];
+    for ((.., open), kinds) in streams.iter_mut().zip([&both[1..], &both[..1], &both[..]]) {
+        for stream in open {
+            assert_eq!(stream.kinds(kinds.len()).await, kinds);
+            assert!(stream.is_silent().await);
+        }
     }
-    assert!(streams[0].1.ends_within(Duration::from_secs(2)).await, "the stream outlives the key");
-    assert!(streams[2].1.is_silent().await, "another key's stream has ended too");
+    // Two keys end: one is deleted with a ticket that was not used yet, one with a stream that a ticket opened.
+    let unused = ticket(&streams[0].0).await;
+    for place in [0, 1] {
+        ann.delete(&format!("/api-keys/{}", streams[place].1)).await.expect(204);
+        for stream in &mut streams[place].2 {
+            assert!(stream.ends_within(Duration::from_secs(2)).await, "the stream outlives the key");
+        }
+    }
+    nobody.get(&format!("/events?ticket={unused}")).await.error_on(401, "unauthorized", &[]);
+    assert!(streams[2].2[0].is_silent().await, "another key's stream has ended too");
+});
+
+on_both!(what_another_process_ends_is_seen_too, |server| async move {
+    let ann = server.user("ann").await;
+    let mut stream = Stream::open(&ann, "").await;
+    // Long enough for the first look, after which SQLite is asked only where something changed.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let ending = "UPDATE sessions SET revoked_at = 1";
+    if server.backend() == mv_testkit::Backend::Sqlite {
+        let other = mv_store::Options::new(std::sync::Arc::new(mv_core::SystemClock::default()));
+        let file = mv_store::Target::Sqlite(server.data_dir().join("mediavault.sqlite"));
+        let other = mv_store::Store::open(file, other).await.unwrap();
+        other.write(move |tx: &Tx| tx.changed(sql(ending))).await.unwrap();
+        other.close().await;
+    } else {
+        server.store().write(move |tx: &Tx| tx.changed(sql(ending))).await.unwrap();
+    }
+    assert!(stream.ends_within(Duration::from_secs(2)).await);
 });
 
 on_both!(a_head_shows_what_a_get_would, |server| async move {

@@ -2,11 +2,11 @@
 
 use super::*;
 
-/// An answer less what differs from request to request.
 /// Headers that differ from one answer to the next.
 const COUNTING: [&str; 6] =
     ["date", "x-request-id", "content-length", "ratelimit", "x-ratelimit-remaining", "x-ratelimit-reset"];
 
+/// An answer less what differs from request to request.
 fn anonymized(answer: &Answer, id: &str) -> (u16, String) {
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     assert!(!text.contains(id), "the answer tells the id: {text}");

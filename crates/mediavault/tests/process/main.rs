@@ -9,10 +9,13 @@
     reason = "tests stop at once when anything is not as it must be"
 )]
 
+mod accounts;
+mod acme;
 mod administration;
 mod crash_points;
 mod deletions;
 mod full_disk;
+mod jwt_rotation;
 mod kill_storm;
 mod ledger;
 mod logs;
@@ -23,5 +26,6 @@ mod refusals;
 mod root_key;
 mod start_stop;
 mod syscall_order;
+mod tls;
 mod trace;
 mod vault;

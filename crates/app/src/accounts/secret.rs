@@ -1,4 +1,4 @@
-//! Secrets of links, invites and tickets: 256 random bits, known to whoever was given them; the database has their SHA-256 alone.
+//! Secrets of links and invites: 256 random bits, known to whoever was given them; the database has their SHA-256 alone.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -8,21 +8,21 @@ use mv_core::{Code, Error};
 use mv_store::account_links::SecretHash;
 
 /// A new secret and its hash.
-pub(crate) fn make(entropy: &dyn Entropy) -> (String, SecretHash) {
+pub(super) fn make(entropy: &dyn Entropy) -> (String, SecretHash) {
     let secret = URL_SAFE_NO_PAD.encode(random::<32>(entropy));
     let hash = hash(&secret);
     (secret, hash)
 }
 
 /// The hash of what somebody says is a secret.
-pub(crate) fn hash(secret: &str) -> SecretHash {
+pub(super) fn hash(secret: &str) -> SecretHash {
     let mut hash = [0u8; 32];
     hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
     hash
 }
 
 /// What is said of a link or invite that was used, has ended, was taken back or never was: the same of all.
-pub(crate) fn gone() -> Error {
+pub(super) fn gone() -> Error {
     Error::new(Code::Gone, "This link has ended or was used already")
 }
 
