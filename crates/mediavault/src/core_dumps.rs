@@ -14,3 +14,16 @@ pub fn turn_off() -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{dumpable_behavior, getrlimit};
+
+    #[test]
+    fn neither_files_nor_programs_get_a_dump() {
+        turn_off().unwrap();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        assert_eq!(getrlimit(Resource::Core), Rlimit { current: Some(0), maximum: Some(0) });
+    }
+}

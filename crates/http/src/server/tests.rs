@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
+mod tls;
+
 const GET: &str = "GET /ping HTTP/1.1\r\nHost: a\r\n\r\n";
 const LAST: &str = "GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 

@@ -1,7 +1,8 @@
 //! `mediavault health`: asks the server of this machine whether it is ready, for container health checks.
-//! Promises: plain `std`, at most 4 KiB read, no step longer than [`PATIENCE`]. Not here: what ready means (`http`).
+//! Promises: speaks TLS where the server does, at most 4 KiB read, no step longer than [`PATIENCE`]. Not here: what ready means (`http`).
 
-use crate::settings::Settings;
+use crate::settings::{PublicUrl, Settings, Tls};
+use crate::tls::probe;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -43,8 +44,9 @@ pub enum NotReady {
 /// Asks `/health/ready` where these settings make the server listen, and writes one line if it is ready.
 pub fn run(settings: &Settings, output: &mut impl Write) -> Result<(), NotReady> {
     let address = reachable(settings.listen);
-    let host = settings.public_url_at(settings.listen).authority();
-    let answer = ask(address, &host).map_err(|source| NotReady::Unreachable { address, source })?;
+    let url = settings.public_url_at(settings.listen);
+    let answer =
+        ask(address, &url, settings.tls != Tls::Off).map_err(|source| NotReady::Unreachable { address, source })?;
     match status(&answer) {
         Some(200) => {
             // A closed stdout does not make the server less ready.
@@ -67,10 +69,17 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// The beginning of the answer. The `Host` is the one people use, since others may be refused with 421.
-fn ask(address: SocketAddr, host: &str) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+fn ask(address: SocketAddr, url: &PublicUrl, encrypted: bool) -> io::Result<Vec<u8>> {
+    let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    match encrypted {
+        true => ask_over(probe::over(socket, url.host())?, &url.authority()),
+        false => ask_over(socket, &url.authority()),
+    }
+}
+
+fn ask_over(mut stream: impl Read + Write, host: &str) -> io::Result<Vec<u8>> {
     let request = format!("GET /health/ready HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();

@@ -5,6 +5,7 @@
 
 mod acme;
 mod pair;
+pub mod probe;
 mod self_signed;
 
 use std::fmt;

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at once when anything is not as it must be")]
 
 mod headers;
+mod hosts;
 mod origins;

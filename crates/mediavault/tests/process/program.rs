@@ -152,7 +152,7 @@ impl Home {
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let (lines, out) = first_lines(child.stdout.take().unwrap(), 4);
+        let (lines, out) = next_lines(BufReader::new(child.stdout.take().unwrap()), 4);
         let took = clock.mono();
         let mut running = Running { child, out: Some(out), banner: lines, took, log };
         if running.banner.len() != 4 {
@@ -190,11 +190,10 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Said {
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// The first lines of a child's output; fewer where it ends before.
-fn first_lines(out: ChildStdout, count: usize) -> (Vec<String>, BufReader<ChildStdout>) {
+/// The next lines of a child's output; fewer where it ends before.
+fn next_lines(mut reader: BufReader<ChildStdout>, count: usize) -> (Vec<String>, BufReader<ChildStdout>) {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut reader = BufReader::new(out);
         let mut lines = Vec::new();
         while lines.len() < count {
             let mut line = String::new();
@@ -231,6 +230,13 @@ impl Running {
     /// How long it took to say them.
     pub(crate) fn took(&self) -> Duration {
         self.took
+    }
+
+    /// The next lines of its standard output.
+    pub(crate) fn more(&mut self, count: usize) -> Vec<String> {
+        let (lines, out) = next_lines(self.out.take().unwrap(), count);
+        self.out = Some(out);
+        lines
     }
 
     /// Its process.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -97,6 +98,8 @@ async fn a_certificate_of_its_own_is_made_once_and_kept_private() {
     let start = || home.start(home.program().args(["serve", "--tls-self-signed"]));
     // It says a fifth line, with the certificate's fingerprint, so it is not ended by `stop`.
     let mut server = start();
+    let fifth = server.more(1).remove(0);
+    let fingerprint = fifth.strip_prefix("Certificate made here, SHA-256 ").unwrap_or_else(|| panic!("{fifth}"));
     let url = format!("{}/health/ready", server.origin());
     assert!(ask(&["--insecure"], &url).starts_with("HTTP/2 200"));
     let kept = home.data().join("tls");
@@ -110,6 +113,15 @@ async fn a_certificate_of_its_own_is_made_once_and_kept_private() {
     // Whoever trusts what was made is spoken with.
     let pem = files.iter().find(|file| fs::read_to_string(file).unwrap().contains("BEGIN CERTIFICATE")).unwrap();
     assert!(ask(&["--cacert", pem.to_str().unwrap()], &url).starts_with("HTTP/2 200"));
+    let told = Command::new("openssl").args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(pem).output();
+    let told = String::from_utf8(told.unwrap().stdout).unwrap();
+    assert_eq!(told.trim().rsplit('=').next().unwrap(), fingerprint, "what people compare is what is shown");
+    let health = |arguments: &[&str]| {
+        let listen = format!("--listen={}", server.origin().trim_start_matches("https://"));
+        home.run(&[&["health", &listen][..], arguments].concat())
+    };
+    assert_eq!(health(&["--tls-self-signed"]).worked(), "ready\n");
+    assert_eq!(health(&[]).code, Some(1), "asked in plain HTTP it does not answer");
     let before = fs::read(pem).unwrap();
     server.terminate();
     server.ended();
@@ -123,10 +135,15 @@ async fn a_certificate_of_its_own_is_made_once_and_kept_private() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_leaves_no_core_behind() {
     let home = Home::new(Backend::Sqlite).await;
-    let server = home.serve();
+    let mut server = home.serve();
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
-    server.stop();
+    assert_eq!(core.split_whitespace().nth(5), Some("0"), "nobody can raise it again: {core}");
+    kill_process(Pid::from_raw(server.pid().cast_signed()).unwrap(), Signal::ABORT).unwrap();
+    let ended = server.ended();
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false), "{ended:?}");
+    let left: Vec<_> = fs::read_dir(home.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("core")), "{left:?}");
     home.end().await;
 }
