@@ -96,6 +96,7 @@ impl App {
             throttle: Throttle::new(&root_key),
             tokens: Tokens::new(jwt_keys, &root_key),
             access: AccessCache::for_store(&store),
+            watches: Arc::default(),
             key_uses: KeyUses::default(),
             passwords: Passwords::new(options.password_threads, entropy.clone()),
             links: Arc::new(Links::new(&root_key, &options.public_url)),

@@ -3,6 +3,7 @@
 
 use crate::caller::{Caller, Role};
 use crate::error::{Code, Error};
+use crate::event::Channel;
 use crate::id::UserId;
 use crate::scope::Scope;
 
@@ -11,6 +12,8 @@ use crate::scope::Scope;
 pub enum Area {
     /// Any of the user's own things that a key with all of these scopes may touch.
     Scoped(&'static [Scope]),
+    /// What happened and what changed: a key with one of the scopes that show something of it; the others' part is left out.
+    Events,
     /// Putting bytes in: a key with `media:write`, or an upload token.
     Upload,
     /// The account itself, its sessions, keys and passwords: a logged-in person only.
@@ -28,6 +31,10 @@ pub enum Area {
 pub fn enter(caller: &Caller, area: Area) -> Result<(), Error> {
     match (area, caller) {
         (Area::Scoped(needed), _) => scoped(caller, needed),
+        (Area::Events, _) => {
+            let shown = EVENT_SCOPES.iter().any(|scope| scoped(caller, &[*scope]).is_ok());
+            if shown { Ok(()) } else { scoped(caller, EVENT_SCOPES) }
+        }
         (Area::Upload, Caller::UploadToken { .. }) => Ok(()),
         (Area::Upload, _) => scoped(caller, &[Scope::MediaWrite]),
         (Area::Any, Caller::Session { .. } | Caller::Key { .. } | Caller::UploadToken { .. })
@@ -55,6 +62,14 @@ pub fn scoped(caller: &Caller, needed: &[Scope]) -> Result<(), Error> {
         return Ok(());
     }
     Err(missing.fold(forbidden("The API key lacks a scope"), |error, scope| error.with("scope", scope.as_str())))
+}
+
+/// What shows some of the events.
+pub const EVENT_SCOPES: &[Scope] = &[Channel::Media.scope(), Channel::Collections.scope()];
+
+/// Whether the caller may see what belongs to a channel.
+pub fn sees(caller: &Caller, channel: Channel) -> bool {
+    scoped(caller, &[channel.scope()]).is_ok()
 }
 
 fn forbidden(message: &'static str) -> Error {
@@ -132,6 +147,14 @@ mod tests {
         assert!(enter(&some, Area::Upload).is_err() && enter(&writer, Area::Upload).is_ok());
         assert!(enter(&token, Area::Upload).is_ok() && enter(&token, Area::Any).is_ok());
         assert!(enter(&token, Area::Scoped(&[Scope::MediaRead])).is_err());
+        let (seer, both) =
+            (key(1, Scopes::default().with(Scope::CollectionsRead)), [Channel::Media, Channel::Collections]);
+        assert!(enter(&some, Area::Events).is_ok() && enter(&seer, Area::Events).is_ok());
+        assert_eq!(both.map(|channel| sees(&some, channel)), [true, false]);
+        assert_eq!(both.map(|channel| sees(&seer, channel)), [false, true]);
+        assert_eq!(both.map(|channel| sees(&session(1, Role::User), channel)), [true, true]);
+        assert_eq!(enter(&writer, Area::Events).unwrap_err().details.len(), 2, "either of the two would do");
+        assert!(enter(&token, Area::Events).is_err());
         for area in [Area::Account, Area::Admin] {
             assert!(enter(&writer, area).is_err() && enter(&token, area).is_err());
         }

@@ -5,7 +5,7 @@
 use std::any::TypeId;
 
 use mv_core::Scope;
-use mv_core::access::Area;
+use mv_core::access::{Area, EVENT_SCOPES};
 use serde_json::Value;
 use utoipa::openapi::SecurityRequirement;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -13,8 +13,8 @@ use utoipa::openapi::path::{Operation, PathItem, Paths};
 
 use crate::extract::caller::area;
 
-/// The member of an operation that names its part: `anonymous`, `any`, `account`, `admin`, `upload`, or `scope:` with the
-/// scopes that a key needs, a comma between them.
+/// The member of an operation that names its part: `anonymous`, `any`, `account`, `admin`, `upload`, `events` (a key needs any
+/// of the scopes of its `security`), or `scope:` with the scopes that a key needs, a comma between them.
 pub const EXTENSION: &str = "x-area";
 
 /// Handlers of one path as routes, each described with the part that it belongs to.
@@ -106,6 +106,7 @@ fn name(area: Area) -> String {
         Area::Scoped(scopes) => {
             format!("scope:{}", scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(","))
         }
+        Area::Events => "events".to_owned(),
         Area::Upload => "upload".to_owned(),
         Area::Account => "account".to_owned(),
         Area::Any => "any".to_owned(),
@@ -120,6 +121,10 @@ fn ways_in(area: Area) -> Vec<SecurityRequirement> {
     let scopes: &[Scope] = match area {
         Area::Account | Area::Admin => return vec![way("bearer", &[])],
         Area::Scoped(scopes) => scopes,
+        Area::Events => {
+            let either = ["bearer", "apiKey"].into_iter();
+            return either.flat_map(|scheme| EVENT_SCOPES.iter().map(move |scope| way(scheme, &[*scope]))).collect();
+        }
         Area::Upload => &[Scope::MediaWrite],
         Area::Any => &[],
     };

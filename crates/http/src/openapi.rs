@@ -44,6 +44,8 @@ impl Modify for Common {
         );
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         let signature = ApiKeyValue::with_description("sig", "The signature of a link, as `urls.content` holds it.");
+        let ticket = ApiKeyValue::with_description("ticket", "A ticket of `POST /events/ticket`; works once.");
+        components.add_security_scheme("ticket", SecurityScheme::ApiKey(ApiKey::Query(ticket)));
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Query(signature)));
     }
 }

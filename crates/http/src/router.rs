@@ -11,8 +11,8 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::{
-    account, account_links, admin, api_keys, auth, collection_archive, collections, invites, lookup, media, server,
-    sessions, upload_tokens, users, whoami,
+    account, account_links, admin, api_keys, auth, changes, collection_archive, collections, events, invites, lookup,
+    media, server, sessions, upload_tokens, users, whoami,
 };
 use crate::areas::routes;
 use crate::error::ApiError;
@@ -64,6 +64,10 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(collections::remove_media))
         .routes(routes!(collections::set_order, collections::move_media))
         .routes(routes!(collection_archive::get, collection_archive::head))
+        // what happens
+        .routes(routes!(events::stream))
+        .routes(routes!(events::ticket))
+        .routes(routes!(changes::list))
         // administration
         .routes(routes!(admin::users::create, admin::users::list))
         .routes(routes!(admin::users::get, admin::users::update, admin::users::delete))

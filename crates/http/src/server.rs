@@ -79,6 +79,10 @@ impl Default for Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// Cancelled when the server stops, as an extension of each request: for answers that do not end by themselves.
+#[derive(Debug, Clone)]
+pub struct Stopping(pub CancellationToken);
+
 /// That the connection is TLS, as an extension of each request on one.
 #[derive(Debug, Clone, Copy)]
 pub struct Encrypted;

@@ -46,6 +46,20 @@ pub fn with_user_any(db: &Conn, hash: &SecretHash) -> Result<Option<(ApiKey, Use
     )
 }
 
+/// A key and its user, for what was opened with the key.
+pub fn by_id_with_user_any(db: &Conn, id: ApiKeyId) -> Result<Option<(ApiKey, User)>> {
+    db.optional(
+        sql(concat!(
+            "SELECT ",
+            key_columns!(),
+            ", ",
+            user_columns!(),
+            " FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = $1"
+        ))
+        .bind(id),
+    )
+}
+
 /// All keys of the user, newest first; there are at most `MAX_API_KEYS`.
 pub fn list_for(db: &Conn, who: UserId) -> Result<Vec<ApiKey>> {
     db.all(

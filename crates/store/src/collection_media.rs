@@ -1,6 +1,7 @@
 //! What is in a collection and in which order. Rows of items in the trash are hidden, not gone.
 
 use mv_core::collection::POSITION_STEP;
+use mv_core::event::CollectionRef;
 use mv_core::media::Media;
 use mv_core::{BlobId, CollectionId, MediaId, Timestamp, UserId};
 
@@ -45,10 +46,10 @@ pub fn remove(tx: &Tx, collection: CollectionId, id: MediaId) -> Result<Option<b
 }
 
 /// Hides or shows an item in every collection as it goes to the trash or comes back, and counts it there.
-/// The item's row is held by `media::find_for_change`.
-pub fn set_hidden(tx: &Tx, id: MediaId, hidden: bool, now: Timestamp) -> Result<()> {
+/// The item's row is held by `media::find_for_change`. Returns the collections in which that is seen.
+pub fn set_hidden(tx: &Tx, id: MediaId, hidden: bool, now: Timestamp) -> Result<Vec<CollectionRef>> {
     if !hold_collections_of(tx, id)? {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let statement =
         sql("UPDATE collection_media SET hidden = $2 WHERE media_id = $1 AND hidden <> $2 RETURNING collection_id");
@@ -57,10 +58,10 @@ pub fn set_hidden(tx: &Tx, id: MediaId, hidden: bool, now: Timestamp) -> Result<
 }
 
 /// Takes an item that is about to be deleted out of every collection and counts it there.
-/// The item's row is held by `media::find_for_change`.
-pub fn remove_everywhere(tx: &Tx, id: MediaId, now: Timestamp) -> Result<()> {
+/// The item's row is held by `media::find_for_change`. Returns the collections in which that is seen.
+pub fn remove_everywhere(tx: &Tx, id: MediaId, now: Timestamp) -> Result<Vec<CollectionRef>> {
     if !hold_collections_of(tx, id)? {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let statement = sql("DELETE FROM collection_media WHERE media_id = $1 RETURNING collection_id, hidden");
     let rows: Vec<(CollectionId, bool)> = tx.all(statement.bind(id))?;
@@ -80,8 +81,9 @@ fn hold_collections_of(tx: &Tx, id: MediaId) -> Result<bool> {
     Ok(!collections.is_empty())
 }
 
-fn count(tx: &Tx, collections: &[CollectionId], step: i64, now: Timestamp) -> Result<()> {
-    collections.iter().try_for_each(|collection| touch(tx, *collection, step, now))
+fn count(tx: &Tx, collections: &[CollectionId], step: i64, now: Timestamp) -> Result<Vec<CollectionRef>> {
+    let counted = collections.iter().map(|id| Ok(CollectionRef { id: *id, user_id: touch(tx, *id, step, now)? }));
+    counted.collect()
 }
 
 /// Where a page of a collection begins.

@@ -42,6 +42,15 @@ pub fn find_for(db: &Conn, who: UserId, id: CollectionId) -> Result<Option<Colle
     db.optional(statement.bind(id).bind(who))
 }
 
+/// Those of the ids that are the user's.
+pub fn among(db: &Conn, who: UserId, ids: &[CollectionId]) -> Result<Vec<Collection>> {
+    let mut statement =
+        sql(concat!("SELECT ", collection_columns!(), " FROM collections c WHERE c.owner_id = $1 AND c.id IN "))
+            .bind(who);
+    statement.push_list(ids.iter().copied());
+    db.all(statement)
+}
+
 /// The collection, held until the transaction ends. Changes of what is in it hold it too, so they come one after the other.
 pub fn find_for_change(tx: &Tx, who: UserId, id: CollectionId) -> Result<Option<Collection>> {
     let held =
@@ -86,13 +95,15 @@ pub fn update(tx: &Tx, collection: &Collection, cover: Option<Option<MediaId>>) 
     Ok(())
 }
 
-/// Notes that what is in the collection has changed: so many items more or less.
-pub fn touch(tx: &Tx, id: CollectionId, step: i64, now: Timestamp) -> Result<()> {
-    let statement = sql(
-        "UPDATE collections SET media_count = media_count + $2, version = version + 1, updated_at = $3 WHERE id = $1",
-    );
-    tx.changed(statement.bind(id).bind(step).bind(now))?;
-    Ok(())
+/// Notes that what is in the collection has changed: so many items more or less. Returns whose it is.
+pub fn touch(tx: &Tx, id: CollectionId, step: i64, now: Timestamp) -> Result<UserId> {
+    tx.one(
+        sql("UPDATE collections SET media_count = media_count + $2, version = version + 1, updated_at = $3 WHERE id = $1
+             RETURNING owner_id")
+        .bind(id)
+        .bind(step)
+        .bind(now),
+    )
 }
 
 /// Deletes a collection with its memberships; its items stay.

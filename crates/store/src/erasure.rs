@@ -16,6 +16,7 @@ pub fn close(tx: &Tx, id: UserId, now: Timestamp) -> Result<()> {
         sql("DELETE FROM api_keys WHERE user_id = $1"),
         sql("DELETE FROM upload_tokens WHERE user_id = $1"),
         sql("DELETE FROM account_links WHERE user_id = $1"),
+        sql("DELETE FROM event_tickets WHERE user_id = $1"),
     ] {
         tx.changed(statement.bind(id))?;
     }

@@ -196,6 +196,14 @@ macro_rules! returned_columns {
 }
 use returned_columns;
 
+/// Those of the ids that are the user's, in the library or the trash.
+pub fn among(db: &Conn, who: UserId, ids: &[MediaId]) -> Result<Vec<Media>> {
+    let mut statement =
+        sql(concat!("SELECT ", media_columns!(), " FROM media m WHERE m.owner_id = $1 AND m.id IN ")).bind(who);
+    statement.push_list(ids.iter().copied());
+    db.all(statement)
+}
+
 /// Those of the ids that are the user's, in the library, as far as a link or a membership needs them.
 pub fn live_among(db: &Conn, who: UserId, ids: &[MediaId]) -> Result<Vec<(MediaId, MediaType)>> {
     let mut statement =

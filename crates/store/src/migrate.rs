@@ -64,6 +64,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0011_administration",
     "0012_event_order",
     "0013_tokens_of_keys",
+    "0014_event_tickets",
 ];
 
 /// Why a database cannot be opened.

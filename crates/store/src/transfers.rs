@@ -1,7 +1,7 @@
 //! Things that go from one account to another, before the first one goes away.
 
 use mv_core::media::Media;
-use mv_core::{MediaId, Timestamp, UserId};
+use mv_core::{CollectionId, MediaId, Timestamp, UserId};
 
 use crate::media::media_columns;
 use crate::{Conn, Result, Tx, sql};
@@ -80,13 +80,13 @@ pub fn give_media(tx: &Tx, media: &Media) -> Result<()> {
     Ok(())
 }
 
-/// Gives all collections of one account to another, with what is in them.
-pub fn give_collections(tx: &Tx, from: UserId, to: UserId, now: Timestamp) -> Result<()> {
-    tx.changed(
-        sql("UPDATE collections SET owner_id = $2, version = version + 1, updated_at = $3 WHERE owner_id = $1")
-            .bind(from)
-            .bind(to)
-            .bind(now),
-    )?;
-    Ok(())
+/// Gives all collections of one account to another, with what is in them. Returns which.
+pub fn give_collections(tx: &Tx, from: UserId, to: UserId, now: Timestamp) -> Result<Vec<CollectionId>> {
+    tx.all(
+        sql("UPDATE collections SET owner_id = $2, version = version + 1, updated_at = $3 WHERE owner_id = $1
+             RETURNING id")
+        .bind(from)
+        .bind(to)
+        .bind(now),
+    )
 }

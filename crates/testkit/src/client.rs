@@ -69,10 +69,16 @@ impl Actor {
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let request = request.build().expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let asked = format!("{method} {}", request.url().as_str().split("sig=").next().unwrap());
+        let asked = format!("{method} {}", bare(request.url()));
         let response = self.server.http().execute(request).await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let body = if headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+            // Of what does not end by itself, what comes first.
+            let mut response = response;
+            response.chunk().await.unwrap_or_else(|error| panic!("{asked}: {error:?}")).unwrap_or_default()
+        } else {
+            response.bytes().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"))
+        };
         let answer = Answer { asked, status, headers, body };
         description::check(method.as_str(), &path, &answer);
         answer
@@ -131,6 +137,11 @@ impl Actor {
         }
         self.send(request.body(bytes.into())).await
     }
+}
+
+/// An address without the secrets that it may carry.
+fn bare(url: &reqwest::Url) -> &str {
+    ["sig=", "ticket="].iter().fold(url.as_str(), |text, secret| text.split(secret).next().unwrap())
 }
 
 /// A form with a file and fields around it: its content type and its body. A field named `>name` comes after the file.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mv_blobs::{Expect, MAX_READ, NewBlob, Stored, UserKey};
 use mv_core::access::Area;
 use mv_core::audit::Entry;
-use mv_core::event::{Event, Happened};
+use mv_core::event::{CollectionRef, Event, Happened};
 use mv_core::media::Media;
 use mv_core::user::User;
 use mv_core::{Caller, Client, Code, EventId, SegmentId, Timestamp, UserId};
@@ -111,7 +111,16 @@ impl App {
         }
         let now = self.now();
         // Last, so that a collection never shows its new owner what is not theirs yet.
-        self.store.write(move |tx| transfers::give_collections(tx, from, to, now)).await?;
+        let mint = self.mint.clone();
+        self.store
+            .write(move |tx: &Tx| -> Result<()> {
+                for id in transfers::give_collections(tx, from, to, now)? {
+                    let what = Happened::CollectionUpdated(CollectionRef { id, user_id: to });
+                    events::append(tx, &Event { id: mint.id(), at: now, what })?;
+                }
+                Ok(())
+            })
+            .await?;
         let entry = Entry {
             credential: "server",
             data: json!({ "to": to }),

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use mv_core::access::{self, Area, Need};
+use mv_core::api_key::ApiKey;
 use mv_core::collection::Collection;
 use mv_core::media::Media;
+use mv_core::session::Session;
 use mv_core::user::User;
 use mv_core::{Caller, CollectionId, Error, MediaId, Timestamp};
 use mv_store::{Conn, Tx, api_keys, collections, media, sessions, upload_tokens};
@@ -33,6 +35,23 @@ pub struct Credential {
     pub name: Option<String>,
     /// When it ends: the session, not its access token; `None` is never.
     pub expires_at: Option<Timestamp>,
+}
+
+impl Authenticated {
+    /// Somebody with an access token of this session.
+    pub(super) fn by_session(session: &Session, user: User, good_until: Timestamp) -> Self {
+        let caller =
+            Caller::Session { user: user.id, session: session.id, role: user.role, link_epoch: user.link_epoch };
+        let credential = Credential { name: None, expires_at: Some(session.expires_at) };
+        Self { caller, user, credential, good_until }
+    }
+
+    /// Somebody with this key.
+    pub(super) fn by_key(key: ApiKey, user: User) -> Self {
+        let caller = Caller::Key { user: user.id, key: key.id, scopes: key.scopes, link_epoch: user.link_epoch };
+        let credential = Credential { name: Some(key.name), expires_at: key.expires_at };
+        Self { caller, user, good_until: key.expires_at.unwrap_or(NEVER), credential }
+    }
 }
 
 impl App {
@@ -82,10 +101,7 @@ impl App {
         else {
             return Err(Error::unauthorized("The session has ended").into());
         };
-        let caller =
-            Caller::Session { user: user.id, session: session.id, role: user.role, link_epoch: user.link_epoch };
-        let credential = Credential { name: None, expires_at: Some(session.expires_at) };
-        Ok(Authenticated { caller, user, credential, good_until: bearer.expires_at })
+        Ok(Authenticated::by_session(&session, user, bearer.expires_at))
     }
 
     async fn by_api_key(&self, text: &str, now: Timestamp) -> Result<Authenticated> {
@@ -95,9 +111,7 @@ impl App {
         let (key, user) = found
             .filter(|(key, user)| !user.disabled && key.expires_at.is_none_or(|end| now < end))
             .ok_or_else(refused)?;
-        let caller = Caller::Key { user: user.id, key: key.id, scopes: key.scopes, link_epoch: user.link_epoch };
-        let credential = Credential { name: Some(key.name), expires_at: key.expires_at };
-        Ok(Authenticated { caller, user, good_until: key.expires_at.unwrap_or(NEVER), credential })
+        Ok(Authenticated::by_key(key, user))
     }
 
     async fn by_upload_token(&self, text: &str, now: Timestamp) -> Result<Authenticated> {

@@ -12,6 +12,8 @@ pub mod refresh;
 mod secret;
 pub mod sessions;
 pub(crate) mod throttle;
+pub mod tickets;
 pub mod tokens;
 pub mod upload_tokens;
+pub mod watch;
 pub mod whoami;

@@ -1,4 +1,4 @@
-//! Secrets of programs: a prefix that says of what kind and lets leaked ones be found, 256 random bits, and a checksum, so
+//! Secrets of programs and of their tickets: a prefix that says of what kind and lets leaked ones be found, 256 random bits, and a checksum, so
 //! that a mistyped or made-up one costs no look into the database. That has their SHA-256 alone.
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -11,6 +11,9 @@ use mv_store::account_links::SecretHash;
 pub(super) const API_KEY: &str = "mvk_";
 /// What stands before the secret of an upload token.
 pub(super) const UPLOAD_TOKEN: &str = "mvu_";
+
+/// What stands before a ticket for a stream of events.
+pub(super) const TICKET: &str = "mvt_";
 
 const RANDOM: usize = 32;
 const CHECKSUM: usize = 4;

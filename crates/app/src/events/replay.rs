@@ -40,10 +40,19 @@ impl App {
             self.store.read(move |db| events::position_of(db, user, id)).await?.ok_or_else(too_old)?
         } else {
             let bad = |_| Error::invalid("since", "Must be an event's id or a cursor");
-            self.cursors.open::<i64>(user, CURSOR, since).map_err(bad)?
+            self.open_position(user, since).map_err(bad)?
         };
         let pruned = self.store.read(events::pruned).await?;
         if position < pruned { Err(too_old().into()) } else { Ok(position) }
+    }
+
+    /// The position of a cursor, too old or not.
+    ///
+    /// # Errors
+    /// `validation_error` on `cursor` where it is not one of this user's.
+    pub(crate) fn open_position(&self, user: UserId, cursor: &str) -> std::result::Result<i64, Error> {
+        let bad = |_| Error::invalid("cursor", "Must be a cursor of this account's events or changes");
+        self.cursors.open(user, CURSOR, cursor).map_err(bad)
     }
 
     /// The cursor of a position.
@@ -73,7 +82,7 @@ impl App {
     }
 }
 
-fn too_old() -> Error {
+pub(crate) fn too_old() -> Error {
     Error::new(Code::Gone, "What happened since then is no longer kept; load the present state and begin anew")
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use mv_core::throttle::LONGEST;
 use mv_core::{SegmentId, Timestamp};
 use mv_store::{
-    account_links, audit, blobs, idempotency, invites, login_failures, media, sessions, tombstones, upload_tokens,
+    account_links, audit, blobs, event_tickets, idempotency, invites, login_failures, media, sessions, tombstones,
+    upload_tokens,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -153,6 +154,7 @@ impl App {
         self.store.write(move |tx| login_failures::purge(tx, now.minus(LONGEST))).await?;
         // A day later than they ended: mails with links are counted by the day.
         self.store.write(move |tx| account_links::purge(tx, now.minus(DAY))).await?;
+        self.store.write(move |tx| event_tickets::purge(tx, now)).await?;
         self.store.write(move |tx| invites::purge(tx, now.minus(DAY))).await?;
         self.store.write(move |tx| upload_tokens::purge(tx, now.minus(DAY))).await?;
         let forgotten = days(AUDIT_DAYS);

@@ -1,8 +1,8 @@
 //! The trash: into it, out of it, and away for good. Rows go first, files later (reliability: D1 to D3).
 
-use mv_core::event::{Event, Happened};
+use mv_core::event::{CollectionRef, Event, Happened};
 use mv_core::media::Media;
-use mv_core::{Caller, EventId, MediaId, Timestamp};
+use mv_core::{Caller, EventId, MediaId, Mint, Timestamp};
 use mv_store::{Tx, blobs, collection_media, events, media, tombstones, usage};
 
 use super::ItemView;
@@ -18,7 +18,7 @@ impl App {
     /// # Errors
     /// `not_found`.
     pub async fn trash_media(&self, caller: &Caller, id: MediaId) -> Result<()> {
-        let (asked, now, event) = (*caller, self.now(), self.mint.id());
+        let (asked, now, event, mint) = (*caller, self.now(), self.mint.id(), self.mint.clone());
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 let mut item = media_to_change(tx, &asked, id)?;
@@ -26,10 +26,11 @@ impl App {
                     return Ok(());
                 }
                 usage::to_trash(tx, &item)?;
-                collection_media::set_hidden(tx, id, true, now)?;
+                let left = collection_media::set_hidden(tx, id, true, now)?;
                 stamp(&mut item, Some(now), now);
                 media::set_trashed(tx, &item)?;
-                record(tx, event, now, Happened::MediaDeleted { media: item.reference(), permanent: false })
+                record(tx, event, now, Happened::MediaDeleted { media: item.reference(), permanent: false })?;
+                record_each(tx, &mint, now, left, |it| Happened::CollectionMediaRemoved(it, vec![id]))
             })
             .await?;
         mv_blobs::failpoint::hit("C11");
@@ -41,7 +42,7 @@ impl App {
     /// # Errors
     /// `not_found`.
     pub async fn restore_media(&self, caller: &Caller, id: MediaId) -> Result<ItemView> {
-        let (asked, now, event) = (*caller, self.now(), self.mint.id());
+        let (asked, now, event, mint) = (*caller, self.now(), self.mint.id(), self.mint.clone());
         let item = self
             .store
             .write(move |tx: &Tx| -> Result<Media> {
@@ -50,10 +51,11 @@ impl App {
                     return Ok(item);
                 }
                 usage::from_trash(tx, &item)?;
-                collection_media::set_hidden(tx, id, false, now)?;
+                let joined = collection_media::set_hidden(tx, id, false, now)?;
                 stamp(&mut item, None, now);
                 media::set_trashed(tx, &item)?;
                 record(tx, event, now, Happened::MediaRestored(item.reference()))?;
+                record_each(tx, &mint, now, joined, |it| Happened::CollectionMediaAdded(it, vec![id]))?;
                 Ok(item)
             })
             .await?;
@@ -66,12 +68,13 @@ impl App {
     /// # Errors
     /// `not_found`.
     pub async fn delete_media(&self, caller: &Caller, id: MediaId) -> Result<()> {
-        let (asked, now, event) = (*caller, self.now(), self.mint.id());
+        let (asked, now, event, mint) = (*caller, self.now(), self.mint.id(), self.mint.clone());
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 let item = media_to_change(tx, &asked, id)?;
-                forget(tx, &item, now)?;
-                record(tx, event, now, Happened::MediaDeleted { media: item.reference(), permanent: true })
+                let left = forget(tx, &item, now)?;
+                record(tx, event, now, Happened::MediaDeleted { media: item.reference(), permanent: true })?;
+                record_each(tx, &mint, now, left, |it| Happened::CollectionMediaRemoved(it, vec![id]))
             })
             .await?;
         mv_blobs::failpoint::hit("C11");
@@ -105,6 +108,7 @@ impl App {
                 for (id, owner, event) in &items {
                     let Some(item) = media::find_for_change(tx, *owner, *id)? else { continue };
                     if item.deleted_at.is_some_and(|at| at <= cutoff) {
+                        // In the trash it was seen in no collection, so none changes.
                         forget(tx, &item, now)?;
                         record(tx, *event, now, Happened::MediaDeleted { media: item.reference(), permanent: true })?;
                         gone += 1;
@@ -126,13 +130,25 @@ fn record(tx: &Tx, id: EventId, at: Timestamp, what: Happened) -> Result<()> {
     Ok(events::append(tx, &Event { id, at, what })?)
 }
 
-/// An item's rows away and its blob released; the last item over some bytes leaves a tombstone.
-fn forget(tx: &Tx, item: &Media, now: Timestamp) -> Result<()> {
+/// One event for each collection that an item has left or joined.
+fn record_each(
+    tx: &Tx,
+    mint: &Mint,
+    at: Timestamp,
+    collections: Vec<CollectionRef>,
+    what: impl Fn(CollectionRef) -> Happened,
+) -> Result<()> {
+    collections.into_iter().try_for_each(|collection| record(tx, mint.id(), at, what(collection)))
+}
+
+/// An item's rows away and its blob released; the last item over some bytes leaves a tombstone. Returns the collections in
+/// which it was seen.
+fn forget(tx: &Tx, item: &Media, now: Timestamp) -> Result<Vec<CollectionRef>> {
     usage::remove(tx, item)?;
-    collection_media::remove_everywhere(tx, item.id, now)?;
+    let left = collection_media::remove_everywhere(tx, item.id, now)?;
     media::delete(tx, item.id)?;
     if let Some(tag) = blobs::release(tx, item.blob_id, now)? {
         tombstones::remember(tx, item.owner_id, tag, now)?;
     }
-    Ok(())
+    Ok(left)
 }

@@ -59,6 +59,8 @@ pub mod area {
         CollectionContents = Area::Scoped(&[Scope::MediaRead, Scope::CollectionsRead]);
         /// Accounts, to be read.
         UsersRead = Area::Scoped(&[Scope::UsersRead]);
+        /// What happened, and what changed.
+        Events = Area::Events;
         /// Bytes, to be put in.
         Upload = Area::Upload;
         /// The account itself.

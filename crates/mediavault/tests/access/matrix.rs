@@ -80,6 +80,7 @@ fn suggestion(route: &str, operation: &Value) -> String {
     let keys = match (area, &scopes[..]) {
         ("anonymous" | "any", _) => format!("{{ \"*\" = {success} }}"),
         ("upload", _) => format!("{{ \"media:write\" = {success} }}"),
+        ("events", _) => format!("{{ \"media:read\" = {success}, \"collections:read\" = {success} }}"),
         (_, [one]) => format!("{{ \"{one}\" = {success} }}"),
         _ => "{}".to_owned(),
     };

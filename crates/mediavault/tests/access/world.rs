@@ -127,6 +127,7 @@ impl World {
                 ("links", "SELECT count(*), 0 FROM account_links"),
                 ("usage", "SELECT count(*), CAST(coalesce(sum(bytes + trash_bytes), 0) AS BIGINT) FROM usage"),
                 ("events", "SELECT count(*), 0 FROM events"),
+                ("tickets", "SELECT count(*), 0 FROM event_tickets"),
                 ("answers", "SELECT count(*), 0 FROM idempotency"),
             ] {
                 state.push(format!("{table}: {:?}", numbers(text)?));

@@ -22,6 +22,7 @@ const NAMING: &[(&str, &str)] = &[
     ("api_keys", "user_id"),
     ("upload_tokens", "user_id"),
     ("account_links", "user_id"),
+    ("event_tickets", "user_id"),
     ("blobs", "owner_id"),
     ("media", "owner_id"),
     ("media_tags", "owner_id"),

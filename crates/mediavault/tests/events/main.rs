@@ -1,4 +1,13 @@
 //! Events on their way out, on both databases: in order, none lost, none twice, none to one who may not see it.
-#![expect(clippy::unwrap_used, reason = "tests stop at once when anything is not as it must be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at once when anything is not as it must be"
+)]
 
+mod changes;
+mod mirror;
 mod order;
+mod streams;
+mod tickets;

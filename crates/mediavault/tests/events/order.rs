@@ -15,10 +15,10 @@ const WRITERS: u64 = 8;
 const EVENTS_EACH: u64 = 60;
 
 /// A small generator of numbers, so that a failing run can be told from its seed.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
@@ -39,7 +39,7 @@ async fn write(store: &Store, owner: UserId, id: EventId, sleep: Duration, keep:
 }
 
 /// Runs the writers; gives the ids of what was committed.
-async fn writers(server: &Server, owner: UserId) -> HashSet<EventId> {
+pub(crate) async fn writers(server: &Server, owner: UserId) -> HashSet<EventId> {
     let mint =
         Arc::new(mv_core::Mint::new(Arc::new(SystemClock::default()), Arc::new(mv_core::entropy::SystemEntropy)));
     let tasks = (0..WRITERS).map(|writer| {

@@ -1,0 +1,3 @@
+//! Events as they happen, on connections that stay open.
+
+pub mod sse;

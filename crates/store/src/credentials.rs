@@ -1,0 +1,23 @@
+//! Sessions and keys by their ids, for what was opened with them and goes on: whether they still hold.
+
+use mv_core::{ApiKeyId, SessionId, Timestamp};
+
+use crate::{Conn, Result, sql};
+
+/// Those of the sessions that hold: neither they nor their accounts have ended.
+pub fn sessions_alive_any(db: &Conn, ids: &[SessionId], now: Timestamp) -> Result<Vec<SessionId>> {
+    let mut statement = sql("SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id
+                             WHERE s.revoked_at IS NULL AND s.expires_at > $1 AND u.disabled = FALSE AND s.id IN ")
+    .bind(now);
+    statement.push_list(ids.iter().copied());
+    db.all(statement)
+}
+
+/// Those of the keys that hold: neither they nor their accounts have ended.
+pub fn keys_alive_any(db: &Conn, ids: &[ApiKeyId], now: Timestamp) -> Result<Vec<ApiKeyId>> {
+    let mut statement = sql("SELECT k.id FROM api_keys k JOIN users u ON u.id = k.user_id
+                             WHERE (k.expires_at IS NULL OR k.expires_at > $1) AND u.disabled = FALSE AND k.id IN ")
+    .bind(now);
+    statement.push_list(ids.iter().copied());
+    db.all(statement)
+}
