@@ -14,9 +14,13 @@ pub(super) fn address(request: &Request, options: &WireOptions) -> Option<IpAddr
     let Some(trusted) = options.trusted_proxy.as_ref().filter(|trusted| trusted(peer)) else { return Some(peer) };
     // As bytes: what is no text is no address, and ends the walk where it stands.
     let lines: Vec<&[u8]> = request.headers().get_all("x-forwarded-for").iter().map(|value| value.as_bytes()).collect();
-    let joined = lines.join(&b',');
+    Some(walked(peer, &lines.join(&b','), trusted))
+}
+
+/// Walks a list of forwarded addresses from the right, as long as who speaks is trusted; `peer` is trusted already.
+pub fn walked(peer: IpAddr, forwarded: &[u8], trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
     let mut client = peer;
-    for hop in joined.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+    for hop in forwarded.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
         match std::str::from_utf8(hop).ok().and_then(|hop| hop.parse::<IpAddr>().ok()) {
             Some(address) => client = address.to_canonical(),
             None => break,
@@ -25,7 +29,7 @@ pub(super) fn address(request: &Request, options: &WireOptions) -> Option<IpAddr
             break;
         }
     }
-    Some(client)
+    client
 }
 
 #[cfg(test)]

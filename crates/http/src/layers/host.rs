@@ -56,13 +56,21 @@ fn host<'r>(target: &'r Uri, headers: &'r HeaderMap) -> Result<Option<&'r str>, 
     let Some(value) = headers.get(header::HOST) else { return Ok(None) };
     let bad = || Error::invalid("Host", "Must be a host and an optional port");
     let text = value.to_str().map_err(|_| bad())?;
-    let authority = text.parse::<axum::http::uri::Authority>().map_err(|_| bad())?;
+    named(text).map(Some).ok_or_else(|| bad().into())
+}
+
+/// The host in the text of a `Host` field, without its port; none where the text is no host with an optional port.
+pub fn named(text: &str) -> Option<&str> {
+    let authority = text.parse::<axum::http::uri::Authority>().ok()?;
     // A user name would stand where the host is looked for.
-    if text.contains('@') {
-        return Err(bad().into());
-    }
-    let length = authority.host().len();
-    Ok(text.get(..length))
+    let (host, port) = text.split_at_checked(authority.host().len())?;
+    // Brackets stand around an IPv6 address and nowhere else (RFC 3986 section 3.2.2).
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let is_sound = !inner.is_empty()
+        && !inner.contains(['[', ']'])
+        && (port.is_empty() || port.starts_with(':'))
+        && !text.contains('@');
+    is_sound.then_some(host)
 }
 
 fn is_this_machine(host: &str) -> bool {

@@ -3,9 +3,9 @@
 //! each other.
 
 pub mod access_log;
-mod client;
+pub mod client;
 mod cors;
-mod host;
+pub mod host;
 pub mod identity;
 mod panic;
 pub mod rate_limit;

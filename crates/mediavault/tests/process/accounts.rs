@@ -40,8 +40,8 @@ async fn accounts_are_changed_beside_a_server_and_without_one() {
         ann.get("/admin/stats").await.error(403, "forbidden");
 
         let reset = admin(&["reset-link", "ann@example.com"]);
-        let token = reset.worked().trim().split("#token=").nth(1).expect("a link").to_owned();
-        let body = json!({ "token": token, "new_password": "another horse battery" });
+        let link = reset.worked().trim().split("#token=").nth(1).expect("a link").to_owned();
+        let body = json!({ "token": link, "new_password": "another horse battery" });
         assert_eq!(nobody.post("/auth/password/reset", body).await.status, 204);
         Person::known(&server, "ann@example.com", "another horse battery").await;
 
@@ -50,7 +50,7 @@ async fn accounts_are_changed_beside_a_server_and_without_one() {
         let bob = json!({ "email": "bob@example.com", "password": PASSWORD, "invite_token": token });
         assert_eq!(nobody.post("/auth/register", bob).await.expect(201)["quota_bytes"], 1000);
         let log = server.stop();
-        for secret in [token.as_str(), PASSWORD, "another horse battery"] {
+        for secret in [link.as_str(), token.as_str(), PASSWORD, "another horse battery"] {
             assert!(!log.contains(secret), "the log tells a secret");
         }
 
