@@ -56,6 +56,8 @@ pub struct Options {
     pub default_quota_bytes: Option<u64>,
     /// How long the trash keeps an item.
     pub trash_days: u32,
+    /// How long events can be read again.
+    pub event_days: u32,
     /// How long a deletion is remembered.
     pub tombstone_days: u32,
     /// What stands before the path in signed links, without a slash at the end.

@@ -136,20 +136,6 @@ impl Channel {
 }
 
 impl Happened {
-    /// Every type that this version records, for lists of what can be subscribed to.
-    pub const NAMES: [&'static str; 10] = [
-        "media.uploaded",
-        "media.updated",
-        "media.deleted",
-        "media.restored",
-        "user.registered",
-        "collection.created",
-        "collection.updated",
-        "collection.deleted",
-        "collection.media_added",
-        "collection.media_removed",
-    ];
-
     /// The type as clients see it.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -23,7 +23,6 @@ pub mod mime;
 pub mod network;
 pub mod page;
 pub mod password;
-pub mod public_address;
 pub mod scope;
 pub mod session;
 pub mod taken;
@@ -31,14 +30,13 @@ pub mod throttle;
 pub mod time;
 pub mod upload_token;
 pub mod user;
-pub mod webhook;
 pub mod zip;
 
 pub use caller::{Caller, Client, Role};
 pub use checksum::Checksum;
 pub use error::{Code, Error, Problems};
 pub use id::{
-    ApiKeyId, BlobId, CollectionId, DeliveryId, EventId, Id, InviteId, MediaId, Mint, RequestId, SegmentId, SessionId,
+    ApiKeyId, BlobId, CollectionId, EventId, Id, InviteId, MediaId, Mint, RequestId, SegmentId, SessionId,
     UploadTokenId, UserId,
 };
 pub use scope::{Scope, Scopes};

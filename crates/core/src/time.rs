@@ -1,15 +1,27 @@
 //! Instants and clocks. Times are whole microseconds since 1970 (UTC), as the databases keep them.
 //! Not here: sleeping. SQL never asks for the time; whoever writes a row passes it in.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+
+use crate::error::Error;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// Reads a time that a client sent in this field.
+    ///
+    /// # Errors
+    /// `validation_error` on the field where it is not as RFC 3339 writes it.
+    pub fn read(field: impl Into<Cow<'static, str>>, text: &str) -> Result<Self, Error> {
+        let message = "Must be a time as RFC 3339 writes it, such as 2023-05-30T10:00:00Z";
+        Self::parse(text).ok_or_else(|| Error::invalid(field, message))
+    }
+
     /// From microseconds since 1970.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)

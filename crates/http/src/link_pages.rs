@@ -93,7 +93,7 @@ const PAGES: [Page; 4] = [
     },
     Page {
         path: "/confirm",
-        title: "Confirm your e-mail address",
+        title: "Confirm your address",
         about: "From then on this is the address of your account, and the one that you log in with.",
         action: "/auth/email/confirm",
         secret: "token",

@@ -235,6 +235,7 @@ fn options(settings: &Settings, public_url: String) -> Options {
         max_upload_bytes: settings.max_upload_bytes,
         default_quota_bytes: settings.default_quota_bytes,
         trash_days: days(settings.trash_retention),
+        event_days: days(settings.events_retention),
         tombstone_days: days(settings.tombstone_retention),
         public_url,
         limits: settings.limits,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use mv_core::throttle::LONGEST;
 use mv_core::{SegmentId, Timestamp};
 use mv_store::{
-    account_links, audit, blobs, event_tickets, idempotency, invites, login_failures, media, sessions, tombstones,
-    upload_tokens,
+    account_links, audit, blobs, event_tickets, events, idempotency, invites, login_failures, media, sessions,
+    tombstones, upload_tokens,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -157,6 +157,9 @@ impl App {
         self.store.write(move |tx| event_tickets::purge(tx, now)).await?;
         self.store.write(move |tx| invites::purge(tx, now.minus(DAY))).await?;
         self.store.write(move |tx| upload_tokens::purge(tx, now.minus(DAY))).await?;
+        // Never beyond what has been handed on.
+        let (told, until) = (days(self.options().event_days), self.dispatched.get());
+        while self.store.write(move |tx| events::prune(tx, told, until, PURGE)).await? == u64::from(PURGE) {}
         let forgotten = days(AUDIT_DAYS);
         while self.store.write(move |tx| audit::purge(tx, forgotten, PURGE)).await? == u64::from(PURGE) {}
         Ok(())

@@ -80,10 +80,7 @@ impl From<ApiKey> for ApiKeyOut {
 impl CreateApiKey {
     fn checked(self) -> Result<NewApiKey, Error> {
         let mut problems = Problems::default();
-        let expires_at = self.expires_at.and_then(|text| {
-            let bad = || Error::invalid("expires_at", "Must be a time as RFC 3339 writes it");
-            problems.check(Timestamp::parse(&text).ok_or_else(bad))
-        });
+        let expires_at = self.expires_at.and_then(|text| problems.check(Timestamp::read("expires_at", &text)));
         problems.finish()?;
         Ok(NewApiKey { name: self.name, scopes: self.scopes, expires_at })
     }

@@ -8,7 +8,6 @@ use axum::response::Response;
 use mv_app::collections::contents::Named;
 use mv_core::collection::{Collection, CollectionPatch, MAX_BATCH, check_name};
 use mv_core::media::check_description;
-use mv_core::page::PageRequest;
 use mv_core::{CollectionId, Error, MediaId, Problems};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,13 +18,13 @@ use crate::extract::body::{Json, nullable};
 use crate::extract::caller::{Auth, area};
 use crate::extract::conditional::version_matches;
 use crate::extract::creating::{Creating, IdempotencyParameter, Made};
+use crate::extract::page::{PageParameters, Paged};
 use crate::extract::path::Path;
 use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::collection::CollectionOut;
 use crate::wire::media::MediaOut;
 use crate::wire::media_page::MediaPage;
-use crate::wire::page::ListLinks;
 
 /// A new collection.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -78,69 +77,23 @@ pub struct CollectionsParameters {
     role: Option<String>,
 }
 
-/// Which part of a collection.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents and names the parameters; `read` reads them")]
-pub struct ContentsParameters {
-    /// Page number, from 1.
-    #[param(minimum = 1, default = 1)]
-    page: Option<u32>,
-    /// Items on a page.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    per_page: Option<u32>,
-    /// Where to go on: `meta.pagination.next_cursor` of the page before. Not together with `page`.
-    cursor: Option<String>,
-}
-
-/// Which page, and what the links keep.
-pub struct Wanted {
-    page: PageRequest,
-    cursor: Option<String>,
-    sent: Vec<(String, String)>,
-}
-
-impl Wanted {
-    fn read(pairs: &mut Pairs, problems: &mut Problems) -> Self {
-        let sent = pairs.sent().to_vec();
-        let (page, cursor) = pairs.page(problems);
-        Self { page, cursor, sent }
-    }
-}
-
 impl Parameters for CollectionsParameters {
-    type Read = Wanted;
+    type Read = Paged;
 
     fn known() -> &'static OnceLock<Vec<Known>> {
         static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
         &KNOWN
     }
 
-    fn read(pairs: &mut Pairs) -> Result<Wanted, Error> {
+    fn read(pairs: &mut Pairs) -> Result<Paged, Error> {
         let mut problems = Problems::default();
-        let wanted = Wanted::read(pairs, &mut problems);
+        let paged = Paged::read(pairs, &mut problems);
         pairs.parse("role", &mut problems, |role| match role {
             "owner" => Ok(()),
             _ => Err(Error::invalid("role", "Must be owner: nothing is shared on this server")),
         });
         problems.finish()?;
-        Ok(wanted)
-    }
-}
-
-impl Parameters for ContentsParameters {
-    type Read = Wanted;
-
-    fn known() -> &'static OnceLock<Vec<Known>> {
-        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
-        &KNOWN
-    }
-
-    fn read(pairs: &mut Pairs) -> Result<Wanted, Error> {
-        let mut problems = Problems::default();
-        let wanted = Wanted::read(pairs, &mut problems);
-        problems.finish()?;
-        Ok(wanted)
+        Ok(paged)
     }
 }
 
@@ -149,14 +102,12 @@ impl Parameters for ContentsParameters {
     responses((status = 200, description = "One page.", body = PageEnvelope<CollectionOut>)))]
 pub async fn list(
     State(state): State<AppState>,
-    Query(Wanted { page, cursor, sent }): Query<CollectionsParameters>,
+    Query(paged): Query<CollectionsParameters>,
     Auth(auth, _): Auth<area::CollectionsRead>,
 ) -> Result<PageEnvelope<CollectionOut>, ApiError> {
-    let by_cursor = cursor.is_some();
-    let found = state.app.list_collections(&auth.caller, page, cursor).await?;
-    let links = ListLinks::new("/collections", &sent);
-    let pagination = links.pagination(page, by_cursor, found.collections.len(), found.total, found.next_cursor);
-    Ok(PageEnvelope::current(found.collections.into_iter().map(CollectionOut::from).collect(), pagination))
+    let found = state.app.list_collections(&auth.caller, paged.page, paged.cursor.clone()).await?;
+    let collections = found.collections.into_iter().map(CollectionOut::from).collect();
+    Ok(paged.answer("/collections", collections, found.total, found.next_cursor))
 }
 
 /// A collection.
@@ -314,18 +265,17 @@ pub async fn add_media(
 
 /// What is in a collection, in its order.
 #[utoipa::path(get, path = "/collections/{id}/media", operation_id = "collections.media", tag = "collections",
-    params(("id" = String, Path, description = "The collection."), ContentsParameters),
+    params(("id" = String, Path, description = "The collection."), PageParameters),
     responses((status = 200, description = "One page.", body = PageEnvelope<MediaOut>)))]
 pub async fn media(
     State(state): State<AppState>,
     Path(id): Path<CollectionId>,
-    Query(Wanted { page, cursor, sent }): Query<ContentsParameters>,
+    Query(paged): Query<PageParameters>,
     Auth(auth, _): Auth<area::CollectionContents>,
 ) -> Result<MediaPage, ApiError> {
-    let by_cursor = cursor.is_some();
-    let found = state.app.list_collection(&auth.caller, id, page, cursor).await?;
-    let links = ListLinks::new(format!("/collections/{id}/media"), &sent);
-    let pagination = links.pagination(page, by_cursor, found.items.len(), found.total, found.next_cursor);
+    let found = state.app.list_collection(&auth.caller, id, paged.page, paged.cursor.clone()).await?;
+    let path = format!("/collections/{id}/media");
+    let pagination = paged.pagination(path, found.items.len(), found.total, found.next_cursor);
     Ok(MediaPage { items: found.items, pagination })
 }
 

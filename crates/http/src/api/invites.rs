@@ -1,24 +1,21 @@
 //! Invites to register, for administrators (contract section 3).
 
-use std::sync::OnceLock;
-
 use axum::extract::State;
 use axum::response::Response;
 use mv_app::accounts::invites::NewInvite;
 use mv_core::invite::{Invite, OPERATOR};
-use mv_core::page::PageRequest;
 use mv_core::{Error, InviteId, Problems, Role, Timestamp};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::envelope::{Envelope, NoContent, PageEnvelope};
 use crate::error::ApiError;
 use crate::extract::caller::{Auth, Sender, area};
 use crate::extract::creating::{Creating, IdempotencyParameter, Made, OptionalCreating};
+use crate::extract::page::PageParameters;
 use crate::extract::path::Path;
-use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
+use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
-use crate::wire::page::ListLinks;
 
 /// What an invite is to give.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -46,10 +43,7 @@ impl CreateInvite {
                 _ => Err(Error::invalid("role", "Must be user or admin")),
             })
         });
-        let expires_at = self.expires_at.and_then(|text| {
-            let bad = || Error::invalid("expires_at", "Must be a time as RFC 3339 writes it");
-            problems.check(Timestamp::parse(&text).ok_or_else(bad))
-        });
+        let expires_at = self.expires_at.and_then(|text| problems.check(Timestamp::read("expires_at", &text)));
         if self.quota_bytes.is_some_and(|bytes| i64::try_from(bytes).is_err()) {
             problems.add("quota_bytes", "Must be at most 9223372036854775807");
         }
@@ -133,58 +127,17 @@ impl From<Invite> for InviteOut {
     }
 }
 
-/// Which part of the list.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents and names the parameters; `read` reads them")]
-pub struct InvitesParameters {
-    /// Page number, from 1.
-    #[param(minimum = 1, default = 1)]
-    page: Option<u32>,
-    /// Items on a page.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    per_page: Option<u32>,
-    /// Where to go on: `meta.pagination.next_cursor` of the page before. Not together with `page`.
-    cursor: Option<String>,
-}
-
-/// Which page, and what the links keep.
-pub struct Wanted {
-    page: PageRequest,
-    cursor: Option<String>,
-    sent: Vec<(String, String)>,
-}
-
-impl Parameters for InvitesParameters {
-    type Read = Wanted;
-
-    fn known() -> &'static OnceLock<Vec<Known>> {
-        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
-        &KNOWN
-    }
-
-    fn read(pairs: &mut Pairs) -> Result<Wanted, Error> {
-        let mut problems = Problems::default();
-        let sent = pairs.sent().to_vec();
-        let (page, cursor) = pairs.page(&mut problems);
-        problems.finish()?;
-        Ok(Wanted { page, cursor, sent })
-    }
-}
-
 /// Invites, newest first, used and ended ones too for a while.
-#[utoipa::path(get, path = "/admin/invites", operation_id = "admin.invites.list", tag = "admin", params(InvitesParameters),
+#[utoipa::path(get, path = "/admin/invites", operation_id = "admin.invites.list", tag = "admin", params(PageParameters),
     responses((status = 200, description = "One page.", body = PageEnvelope<InviteOut>)))]
 pub async fn list(
     State(state): State<AppState>,
-    Query(Wanted { page, cursor, sent }): Query<InvitesParameters>,
+    Query(paged): Query<PageParameters>,
     Auth(auth, _): Auth<area::Admin>,
 ) -> Result<PageEnvelope<InviteOut>, ApiError> {
-    let by_cursor = cursor.is_some();
-    let found = state.app.list_invites(&auth.caller, page, cursor).await?;
-    let links = ListLinks::new("/admin/invites", &sent);
-    let pagination = links.pagination(page, by_cursor, found.invites.len(), found.total, found.next_cursor);
-    Ok(PageEnvelope::current(found.invites.into_iter().map(InviteOut::from).collect(), pagination))
+    let found = state.app.list_invites(&auth.caller, paged.page, paged.cursor.clone()).await?;
+    let invites = found.invites.into_iter().map(InviteOut::from).collect();
+    Ok(paged.answer("/admin/invites", invites, found.total, found.next_cursor))
 }
 
 /// Take an invite back. An account that was made with it stays.

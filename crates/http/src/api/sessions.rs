@@ -1,21 +1,18 @@
 //! Where the caller is logged in (contract section 3).
 
-use std::sync::OnceLock;
-
 use axum::extract::State;
-use mv_core::page::PageRequest;
 use mv_core::session::Device;
-use mv_core::{Caller, Error, Problems, SessionId, Timestamp};
+use mv_core::{Caller, SessionId, Timestamp};
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::envelope::{NoContent, PageEnvelope};
 use crate::error::ApiError;
 use crate::extract::caller::{Auth, Sender, area};
+use crate::extract::page::PageParameters;
 use crate::extract::path::Path;
-use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
+use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
-use crate::wire::page::ListLinks;
 
 /// A session that lives.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,58 +52,17 @@ impl SessionOut {
     }
 }
 
-/// Which part of the list.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "documents and names the parameters; `read` reads them")]
-pub struct SessionsParameters {
-    /// Page number, from 1.
-    #[param(minimum = 1, default = 1)]
-    page: Option<u32>,
-    /// Items on a page.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    per_page: Option<u32>,
-    /// Where to go on: `meta.pagination.next_cursor` of the page before. Not together with `page`.
-    cursor: Option<String>,
-}
-
-/// Which page, and what the links keep.
-pub struct Wanted {
-    page: PageRequest,
-    cursor: Option<String>,
-    links: ListLinks,
-}
-
-impl Parameters for SessionsParameters {
-    type Read = Wanted;
-
-    fn known() -> &'static OnceLock<Vec<Known>> {
-        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
-        &KNOWN
-    }
-
-    fn read(pairs: &mut Pairs) -> Result<Wanted, Error> {
-        let links = ListLinks::new("/auth/sessions", pairs.sent());
-        let mut problems = Problems::default();
-        let (page, cursor) = pairs.page(&mut problems);
-        problems.finish()?;
-        Ok(Wanted { page, cursor, links })
-    }
-}
-
 /// The caller's sessions that live, newest first.
-#[utoipa::path(get, path = "/auth/sessions", operation_id = "sessions.list", tag = "auth", params(SessionsParameters),
+#[utoipa::path(get, path = "/auth/sessions", operation_id = "sessions.list", tag = "auth", params(PageParameters),
     responses((status = 200, description = "One page.", body = PageEnvelope<SessionOut>)))]
 pub async fn list(
     State(state): State<AppState>,
-    Query(Wanted { page, cursor, links }): Query<SessionsParameters>,
+    Query(paged): Query<PageParameters>,
     Auth(auth, _): Auth<area::Account>,
 ) -> Result<PageEnvelope<SessionOut>, ApiError> {
-    let by_cursor = cursor.is_some();
-    let found = state.app.list_sessions(&auth.caller, page, cursor).await?;
-    let pagination = links.pagination(page, by_cursor, found.sessions.len(), found.total, found.next_cursor);
+    let found = state.app.list_sessions(&auth.caller, paged.page, paged.cursor.clone()).await?;
     let sessions = found.sessions.into_iter().map(|device| SessionOut::new(device, &auth.caller)).collect();
-    Ok(PageEnvelope::current(sessions, pagination))
+    Ok(paged.answer("/auth/sessions", sessions, found.total, found.next_cursor))
 }
 
 /// End a session, also the one that asks: every token of it is refused from the next request on.

@@ -6,5 +6,6 @@ pub mod conditional;
 pub mod cookie;
 pub mod creating;
 pub mod idempotency;
+pub mod page;
 pub mod path;
 pub mod query;

@@ -3,6 +3,8 @@
 //! token names; each is told by its own name, compared byte for byte as browsers write it (RFC 6454 section 6.2), and
 //! caches are told that answers differ by it. Not here: which origins may be listed (the settings check them).
 
+use std::net::IpAddr;
+
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -12,9 +14,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use mv_app::App;
-
-use crate::state::WireOptions;
+use super::rate_limit::Fruitless;
+use crate::state::{AppState, WireOptions};
 
 /// Every method that some route has.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
@@ -75,13 +76,17 @@ impl Asked {
         }
     }
 
-    /// Lets pages upload that an upload token names. A question that fails is answered like one about an origin that
-    /// nobody named.
-    pub(super) async fn by_tokens(mut self, app: &App) -> Self {
-        if let Some(origin) = self.named.take()
-            && app.may_upload_from(&origin).await.unwrap_or(false)
-        {
+    /// Lets pages upload that an upload token names. Each origin that none names counts as a request of its address, and
+    /// an address that has used its requests up asks the database no more; one that fails is answered like one about an
+    /// origin that nobody named.
+    pub(super) async fn by_tokens(mut self, sender: Option<IpAddr>, state: &AppState) -> Self {
+        let Some(origin) = self.named.take() else { return self };
+        let fruitless = Fruitless::begin(sender, state).await;
+        let Some(fruitless) = fruitless else { return self };
+        if state.app.may_upload_from(&origin).await.unwrap_or(false) {
             self.origin = HeaderValue::try_from(origin).ok();
+        } else {
+            fruitless.count(state).await;
         }
         self
     }

@@ -27,7 +27,7 @@ pub async fn frame(State(state): State<AppState>, request: Request, next: Next) 
     let address = client::address(&request, &state.wire);
     let seen = access_log::Seen::of(&request, address, state.app.clock().mono());
     let (page, secure) = (cors::Asked::of(&request, &state.wire), host::over_https(&request, &state.wire));
-    let page = page.by_tokens(&state.app).await;
+    let page = page.by_tokens(address, &state).await;
     let answered = context::within(context.clone(), answer(&state, request, address, &page, next));
     let mut response = answered.await;
     security_headers::set(&mut response, secure);

@@ -207,6 +207,24 @@ impl Unproved {
     }
 }
 
+/// A lookup for somebody without credentials that may lead to nothing; then it counts as a request of the address.
+pub(super) struct Fruitless {
+    key: Key,
+}
+
+impl Fruitless {
+    /// Whether the address may ask at all.
+    pub(super) async fn begin(sender: Option<IpAddr>, state: &AppState) -> Option<Self> {
+        let key = address(Class::Anonymous, sender);
+        state.app.limiter().peek(key).await.allowed.then_some(Self { key })
+    }
+
+    /// It led to nothing.
+    pub(super) async fn count(self, state: &AppState) {
+        state.app.limiter().check(self.key).await;
+    }
+}
+
 /// A text of at most 64 bytes, made without the heap.
 struct Short {
     bytes: [u8; 64],

@@ -55,6 +55,7 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
         max_upload_bytes: loaded.number(Key::MaxUploadBytes).unwrap_or(0),
         default_quota_bytes: loaded.number(Key::DefaultQuotaBytes),
         trash_retention: days(Key::TrashRetentionDays),
+        events_retention: days(Key::EventsRetentionDays),
         tombstone_retention: days(Key::TrashTombstoneDays),
         smtp: smtp(loaded)?,
         users_lookup: loaded.text(Key::UsersLookup).as_deref() != Some("off"),

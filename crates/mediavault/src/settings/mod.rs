@@ -62,6 +62,8 @@ pub struct Settings {
     pub default_quota_bytes: Option<u64>,
     /// How long the trash keeps an item.
     pub trash_retention: Duration,
+    /// How long events can be read again.
+    pub events_retention: Duration,
     /// How long deleted bytes are remembered.
     pub tombstone_retention: Duration,
     /// Whether people find each other by their exact e-mail or username.

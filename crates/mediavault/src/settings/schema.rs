@@ -116,7 +116,6 @@ const HERE: Part = Part::Here;
 const NODES: Part = Part::Later("several nodes");
 const SHARES: Part = Part::Later("shares");
 const WEBHOOKS: Part = Part::Later("webhooks");
-const EVENTS: Part = Part::Later("the removal of old events");
 const CONTENT: Part = Part::Later("a content address of its own");
 const PROCESSING: Part = Part::Later("media processing");
 
@@ -177,7 +176,7 @@ settings! {
         "Days that an item stays in the trash before it is gone.";
     TrashTombstoneDays "trash.tombstone_days" number(1, 36_500), Default::Is("3650"), HERE,
         "Days that the vault remembers which bytes were deleted for good.";
-    EventsRetentionDays "events.retention_days" number(1, 36_500), Default::Is("30"), EVENTS,
+    EventsRetentionDays "events.retention_days" number(1, 36_500), Default::Is("30"), HERE,
         "Days that events can be read again.";
     SmtpUrl "smtp.url" Kind::Secret, Default::Nothing, HERE,
         "Mail server: `smtps://user:password@host`, or `smtp://user:password@host?tls=required` where TLS begins after the greeting. Needs `smtp.from`.";

@@ -251,7 +251,6 @@ fn later_settings_are_refused() {
         ("limits.share_per_minute = 1", "setting \"limits.share_per_minute\": this version"),
         ("webhooks.allow_private_networks = true", "setting \"webhooks.allow_private_networks\": this version"),
         ("webhooks.ports = [443]", "setting \"webhooks.ports\": this version does not have webhooks yet"),
-        ("events.retention_days = 31", "setting \"events.retention_days\": this version"),
         ("content_url = 'https://c.org'", "setting \"content_url\": this version"),
         ("processing.sandbox = 'off'", "setting \"processing.sandbox\": this version"),
         ("processing.cache_bytes = '1 GiB'", "setting \"processing.cache_bytes\": this version"),

@@ -145,6 +145,8 @@ on_both!(the_header_that_carries_it, |server| async move {
     let ann = server.user("ann").await;
     let nobody = server.anonymous();
     let good = ann.token.clone().unwrap();
+    let item = ann.upload("a.bin", b"a").await;
+    let signature = item["urls"]["content"].as_str().unwrap().split("sig=").nth(1).unwrap().to_owned();
     let get = |fields: &[(&str, String)]| {
         let request = nobody.request(Method::GET, "/users/me");
         nobody.send(fields.iter().fold(request, |request, (name, value)| request.header(*name, value)))
@@ -182,6 +184,8 @@ on_both!(the_header_that_carries_it, |server| async move {
         ("a name before it", vec![format!("Bearer token={good}")]),
         ("letters beyond ASCII", vec![format!("Bearer {good}é")]),
         ("an empty header", vec![String::new()]),
+        ("a refresh token", vec![format!("Bearer {}", ann.refresh_token.as_ref().unwrap())]),
+        ("the signature of a link", vec![format!("Bearer {signature}")]),
     ] {
         let fields: Vec<_> = values.into_iter().map(|value| ("authorization", value)).collect();
         refused(what, &get(&fields).await);

@@ -85,3 +85,17 @@ on_both!(pages_that_an_upload_token_names_may_upload_and_no_more, |server| async
     assert_eq!(ann.delete(&format!("/upload-tokens/{}", made["id"].as_str().unwrap())).await.status, 204);
     assert_eq!(allows(&preflight(&ann, "/media/upload", page).await), "", "it ended with its token");
 });
+
+on_both!(
+    an_origin_that_nobody_named_counts_for_its_address,
+    Options::with("limits.anonymous_per_minute", 3),
+    |server| async move {
+        let nobody = server.anonymous();
+        for number in 0..3 {
+            assert_eq!(allows(&preflight(&nobody, "/media/upload", &format!("https://a{number}.example")).await), "");
+        }
+        nobody.get("/server").await.error_on(429, "rate_limited", &[]);
+        let answer = preflight(&nobody, "/media/upload", "https://more.example").await;
+        assert_eq!(answer.status, 204, "a preflight itself is never refused");
+    }
+);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use mv_app::jobs::schedule::Work;
 use mv_core::event::{CollectionRef, Event, Happened};
 use mv_core::{CollectionId, EventId, SystemClock, UserId};
 use mv_store::{Error, Store, Tx, events};
-use mv_testkit::{Server, on_both};
+use mv_testkit::{Options, Server, on_both};
 use uuid::Uuid;
 
 const WRITERS: u64 = 8;
@@ -136,4 +137,20 @@ on_both!(what_was_removed_for_its_age_is_told, |server| async move {
         .unwrap();
     let last = app.events_after(owner, middle, 1000).await.unwrap();
     assert_eq!(last.iter().map(|event| event.position).collect::<Vec<_>>(), [all.last().unwrap().position]);
+});
+
+on_both!(old_events_go_by_the_setting, Options::with("events.retention_days", 7), |server| async move {
+    let owner = UserId::from_uuid(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_00cc));
+    let committed = writers(&server, owner).await;
+    let kept = |days: u64| {
+        let server = server.clone();
+        async move {
+            server.clock().advance(Duration::from_secs(days * 86_400));
+            server.app().run_scheduled(Work::Expired).await.unwrap();
+            server.app().events_after(owner, 0, 1000).await.unwrap().len()
+        }
+    };
+    assert_eq!(kept(6).await, committed.len());
+    // The dispatcher has handed all of it on long ago; the newest one stays, since numbers go on from it.
+    assert_eq!(kept(2).await, 1);
 });

@@ -142,6 +142,25 @@ async fn no_secret_is_ever_logged() {
             secrets.extend(["token", "refresh_token"].map(|name| tokens[name].as_str().unwrap().to_owned()));
         }
         secrets.extend([ann.token.clone(), root.token.clone()]);
+        for (path, body, member) in [
+            ("/api-keys", json!({ "name": "k", "scopes": ["media:read"] }), "key"),
+            ("/upload-tokens", json!({ "max_files": 2 }), "token"),
+            ("/events/ticket", json!(null), "ticket"),
+        ] {
+            let request = ann.request(reqwest::Method::POST, path);
+            let request = if body.is_null() { request } else { request.json(&body) };
+            let secret = ann.send(request).await.expect(201)[member].as_str().unwrap().to_owned();
+            let asked = nobody.request(reqwest::Method::GET, &format!("/events?ticket={secret}&more=1"));
+            assert_eq!(nobody.send(asked).await.status, 400, "a parameter that is not known");
+            let used = nobody.request(reqwest::Method::GET, "/auth/whoami").bearer_auth(&secret);
+            assert_eq!(nobody.send(used).await.status, if member == "ticket" { 401 } else { 200 }, "{path}");
+            secrets.push(secret);
+        }
+        let me = ann.get("/users/me").await.expect(200)["id"].as_str().unwrap().to_owned();
+        for path in ["/admin/invites".to_owned(), format!("/admin/users/{me}/reset-link")] {
+            let made = root.send(root.request(reqwest::Method::POST, &path)).await.expect(201);
+            secrets.push(made["url"].as_str().unwrap().split('=').nth(1).unwrap().to_owned());
+        }
         let item = ann.try_upload("a.bin", Some(KEY), bytes_of(1, 2_000)).await.unwrap().expect(201);
         let link = item["urls"]["content"].as_str().unwrap();
         secrets.push(link.split("sig=").nth(1).unwrap().split('&').next().unwrap().to_owned());

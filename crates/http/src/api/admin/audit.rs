@@ -113,13 +113,7 @@ impl Parameters for AuditParameters {
     fn read(pairs: &mut Pairs) -> Result<Wanted, Error> {
         let links = ListLinks::new("/admin/audit", pairs.sent());
         let mut problems = Problems::default();
-        let instant = |name: &'static str| {
-            move |text: &str| {
-                Timestamp::parse(text).ok_or_else(|| {
-                    Error::invalid(name, "Must be a time as RFC 3339 writes it, such as 2023-05-30T10:00:00Z")
-                })
-            }
-        };
+        let instant = |name: &'static str| move |text: &str| Timestamp::read(name, text);
         let word = |name: &'static str| {
             move |text: &str| {
                 let sound = (1..=64).contains(&text.len())

@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::response::Response;
 use mv_app::accounts::administration::{Administered, RightsPatch};
 use mv_app::accounts::register::NewAccount;
-use mv_core::page::PageRequest;
 use mv_core::user::{User, UserFilter, check_quota, check_role};
 use mv_core::{Error, Problems, Role, UserId};
 use serde::{Deserialize, Serialize};
@@ -17,10 +16,10 @@ use crate::error::ApiError;
 use crate::extract::body::{Json, nullable};
 use crate::extract::caller::{Auth, Sender, area};
 use crate::extract::creating::{Creating, IdempotencyParameter, Made};
+use crate::extract::page::Paged;
 use crate::extract::path::Path;
 use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
-use crate::wire::page::ListLinks;
 use crate::wire::user::UserOut;
 
 /// An account as administrators see it.
@@ -82,12 +81,10 @@ pub struct UsersParameters {
     disabled: Option<bool>,
 }
 
-/// Which accounts, and what the links keep.
+/// Which accounts, and which page of them.
 pub struct Wanted {
     filter: UserFilter,
-    page: PageRequest,
-    cursor: Option<String>,
-    links: ListLinks,
+    paged: Paged,
 }
 
 impl Parameters for UsersParameters {
@@ -99,8 +96,8 @@ impl Parameters for UsersParameters {
     }
 
     fn read(pairs: &mut Pairs) -> Result<Wanted, Error> {
-        let links = ListLinks::new("/admin/users", pairs.sent());
         let mut problems = Problems::default();
+        let paged = Paged::read(pairs, &mut problems);
         let filter = UserFilter {
             email: pairs.parse("email", &mut problems, |text| match text.chars().count() {
                 1..=254 => Ok(text.to_owned()),
@@ -109,9 +106,8 @@ impl Parameters for UsersParameters {
             role: pairs.parse("role", &mut problems, check_role),
             disabled: pairs.flag("disabled", &mut problems),
         };
-        let (page, cursor) = pairs.page(&mut problems);
         problems.finish()?;
-        Ok(Wanted { filter, page, cursor, links })
+        Ok(Wanted { filter, paged })
     }
 }
 
@@ -120,13 +116,12 @@ impl Parameters for UsersParameters {
     responses((status = 200, description = "One page.", body = PageEnvelope<AdministeredOut>)))]
 pub async fn list(
     State(state): State<AppState>,
-    Query(Wanted { filter, page, cursor, links }): Query<UsersParameters>,
+    Query(Wanted { filter, paged }): Query<UsersParameters>,
     Auth(auth, _): Auth<area::Admin>,
 ) -> Result<PageEnvelope<AdministeredOut>, ApiError> {
-    let by_cursor = cursor.is_some();
-    let found = state.app.list_users(&auth.caller, filter, page, cursor).await?;
-    let pagination = links.pagination(page, by_cursor, found.users.len(), found.total, found.next_cursor);
-    Ok(PageEnvelope::current(found.users.into_iter().map(AdministeredOut::from).collect(), pagination))
+    let found = state.app.list_users(&auth.caller, filter, paged.page, paged.cursor.clone()).await?;
+    let users = found.users.into_iter().map(AdministeredOut::from).collect();
+    Ok(paged.answer("/admin/users", users, found.total, found.next_cursor))
 }
 
 /// An account for somebody else.

@@ -109,13 +109,7 @@ impl Parameters for ListParameters {
 }
 
 fn filter(pairs: &mut Pairs, problems: &mut Problems) -> MediaFilter {
-    let instant = |name: &'static str| {
-        move |text: &str| {
-            Timestamp::parse(text).ok_or_else(|| {
-                Error::invalid(name, "Must be a time as RFC 3339 writes it, such as 2023-05-30T10:00:00Z")
-            })
-        }
-    };
+    let instant = |name: &'static str| move |text: &str| Timestamp::read(name, text);
     MediaFilter {
         media_type: pairs.parse("type", problems, |text| {
             MediaType::parse(text)
