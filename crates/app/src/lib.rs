@@ -16,6 +16,7 @@ pub mod limits;
 pub mod mail;
 pub mod media;
 pub mod ops;
+mod secret;
 pub mod start;
 mod upload_rights;
 pub mod view;

@@ -7,8 +7,8 @@ use mv_core::user::{User, check_email};
 use mv_core::{Caller, Client, Error, InviteId, Role, Timestamp};
 use mv_store::{Conn, Tx, audit, invites, users};
 
-use super::secret;
 use crate::idempotency::keep_answer;
+use crate::secret;
 use crate::{App, Creation, Result};
 
 /// What an invite is to give.
@@ -63,7 +63,7 @@ impl App {
             used_at: None,
             created_at: now,
         };
-        let (secret, hash) = secret::make(self.entropy.as_ref());
+        let (secret, hash) = secret::bare(self.entropy.as_ref());
         let entry = self.audit_of(caller, client, "invite.created", invite.id.to_string());
         let (made, stored) = ((invite.clone(), invite_url(&self.options().public_url, &secret)), invite);
         let answer = self.answer_to_keep(&creation, &made)?;

@@ -11,6 +11,5 @@ pub mod password;
 pub mod profile;
 pub mod register;
 pub mod reset;
-mod secret;
 pub mod setup;
 mod transfer;

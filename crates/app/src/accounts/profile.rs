@@ -10,10 +10,10 @@ use mv_store::account_links::{self, SecretHash};
 use mv_store::{Tx, audit, users};
 
 use super::register::LOGIN_NAMES;
-use super::secret;
 use crate::auth::access::Authenticated;
 use crate::error::taken;
 use crate::mail::Letter;
+use crate::secret;
 use crate::{App, Result};
 
 /// What to change (RFC 7396): outer `None` keeps, inner `None` clears.
@@ -60,7 +60,7 @@ impl App {
             && let Some(email) = changes.email.take_if(|email| elsewhere(email))
         {
             places = Some(mail.reserve(2)?);
-            let (secret, hash) = secret::make(self.entropy.as_ref());
+            let (secret, hash) = secret::bare(self.entropy.as_ref());
             pending = Some((secret, Pending { email, hash }));
         }
         let what = if pending.is_some() { "user.email_change_requested" } else { "user.email_changed" };

@@ -8,9 +8,10 @@ use mv_core::{Client, Code, Error, Problems, Role, Timestamp, UserId};
 use mv_store::account_links::SecretHash;
 use mv_store::{Tx, audit, events, users, vault};
 
-use super::{invites, secret, setup};
+use super::{invites, setup};
 use crate::error::taken;
 use crate::idempotency::keep_answer;
+use crate::secret;
 use crate::{App, Creation, Result};
 
 /// What a person gives for an account.

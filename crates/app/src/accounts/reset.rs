@@ -9,11 +9,11 @@ use mv_core::{Caller, Client, Error, UserId};
 use mv_store::{Tx, account_links, audit, sessions, users};
 
 use super::register::LOGIN_NAMES;
-use super::secret;
 use crate::auth::throttle::forget;
 use crate::error::taken;
 use crate::idempotency::keep_answer;
 use crate::mail::Letter;
+use crate::secret;
 use crate::{App, Creation, Result};
 
 /// Mails with a reset link that one account may get in an hour, so that nobody can flood a mailbox.
@@ -31,7 +31,7 @@ impl App {
         client: &Client,
         creation: Creation<String>,
     ) -> Result<String> {
-        let (secret, hash) = secret::make(self.entropy.as_ref());
+        let (secret, hash) = secret::bare(self.entropy.as_ref());
         let entry = self.audit_of(caller, client, "reset_link.created", user.to_string());
         let (url, now) = (LinkKind::Reset.url(&self.options().public_url, &secret), self.now());
         let answer = self.answer_to_keep(&creation, &url)?;
@@ -69,7 +69,7 @@ impl App {
         else {
             return Ok(None);
         };
-        let (secret, hash) = secret::make(self.entropy.as_ref());
+        let (secret, hash) = secret::bare(self.entropy.as_ref());
         let entry = self.audit(None, &client, "user.password_forgotten", user.id.to_string());
         let (id, now) = (user.id, self.now());
         let made = self

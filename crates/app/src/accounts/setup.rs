@@ -7,7 +7,7 @@ use mv_store::account_links::{self, SecretHash};
 use mv_store::{Tx, users};
 
 use super::register::{NewAccount, Permit};
-use super::secret;
+use crate::secret;
 use crate::{App, Creation, Result};
 
 impl App {
@@ -16,7 +16,7 @@ impl App {
     /// # Errors
     /// Of the database.
     pub async fn setup_link(&self) -> Result<Option<String>> {
-        let (secret, hash) = secret::make(self.entropy.as_ref());
+        let (secret, hash) = secret::bare(self.entropy.as_ref());
         let now = self.now();
         let made = self
             .store

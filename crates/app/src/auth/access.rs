@@ -11,8 +11,8 @@ use mv_core::user::User;
 use mv_core::{Caller, CollectionId, Error, MediaId, Timestamp};
 use mv_store::{Conn, Tx, api_keys, collections, media, sessions, upload_tokens};
 
-use super::secret::{self, API_KEY, UPLOAD_TOKEN};
 use super::tokens::JwtKeys;
+use crate::secret::{self, API_KEY, UPLOAD_TOKEN};
 use crate::{App, Result};
 
 /// A caller whose credentials are good, and the account behind it as it was when they were checked.

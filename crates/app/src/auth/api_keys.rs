@@ -6,8 +6,8 @@ use mv_core::api_key::{ApiKey, MAX_API_KEYS, check_expiry, check_name};
 use mv_core::{ApiKeyId, Caller, Client, Error, Problems, Scopes, Timestamp};
 use mv_store::{Tx, api_keys, audit, users};
 
-use super::secret::{self, API_KEY};
 use crate::idempotency::keep_answer;
+use crate::secret::{self, API_KEY};
 use crate::{App, Creation, Result};
 
 /// What a key is to be.

@@ -9,7 +9,6 @@ pub mod logout;
 pub mod passwords;
 pub mod proof;
 pub mod refresh;
-mod secret;
 pub mod sessions;
 pub(crate) mod throttle;
 pub mod tickets;

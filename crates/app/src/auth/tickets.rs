@@ -11,7 +11,7 @@ use mv_store::event_tickets::{self, Ticket};
 use mv_store::{Conn, Tx, api_keys, sessions};
 
 use super::access::{Authenticated, enter};
-use super::secret::{self, TICKET};
+use crate::secret::{self, TICKET};
 use crate::{App, Result};
 
 /// How long a ticket may be used.

@@ -11,8 +11,8 @@ use mv_store::{Tx, audit, upload_tokens, users};
 use serde_json::{Map, Value};
 
 use super::access::collection_for;
-use super::secret::{self, UPLOAD_TOKEN};
 use crate::idempotency::keep_answer;
+use crate::secret::{self, UPLOAD_TOKEN};
 use crate::{App, Creation, Result};
 
 /// How many tokens of a user may hold at once.
