@@ -15,6 +15,7 @@ mod keyring;
 pub mod limits;
 pub mod mail;
 pub mod media;
+pub mod net;
 pub mod ops;
 mod secret;
 pub mod start;
@@ -96,6 +97,7 @@ pub struct App {
     pub(crate) mail: Option<mail::Outbox>,
     pub(crate) hub: Arc<events::hub::Hub>,
     pub(crate) dispatched: events::dispatch::Progress,
+    pub(crate) outgoing: net::Outgoing,
     options: Options,
 }
 
@@ -118,6 +120,11 @@ impl App {
     /// What the operator decided.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// What reaches the addresses that users name.
+    pub fn outgoing(&self) -> &net::Outgoing {
+        &self.outgoing
     }
 
     /// The count of requests.

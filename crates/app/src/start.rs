@@ -22,6 +22,7 @@ use crate::limits::Limiter;
 use crate::mail::{Outbox, Smtp};
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
+use crate::net::Outgoing;
 use crate::{App, Error, Options, Result};
 
 /// Everything an `App` is made of.
@@ -42,6 +43,8 @@ pub struct Parts {
     pub options: Options,
     /// The mail server, if there is one.
     pub smtp: Option<Smtp>,
+    /// What reaches the addresses that users name.
+    pub outgoing: Outgoing,
 }
 
 /// The name of the root key's check value in the database.
@@ -90,7 +93,7 @@ pub async fn check_root_key(store: &Store, key: &RootKey) -> Result<()> {
 impl App {
     /// The product over its parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options, smtp } = parts;
+        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options, smtp, outgoing } = parts;
         Arc::new(Self {
             mint: Mint::new(clock.clone(), entropy.clone()),
             throttle: Throttle::new(&root_key),
@@ -108,6 +111,7 @@ impl App {
             cursors: Cursors::new(&root_key),
             hub: Arc::default(),
             dispatched: Progress::default(),
+            outgoing,
             keyring: Keyring::new(root_key),
             mail: smtp.map(Outbox::new),
             store,

@@ -23,6 +23,7 @@ pub mod mime;
 pub mod network;
 pub mod page;
 pub mod password;
+pub mod public_address;
 pub mod scope;
 pub mod session;
 pub mod taken;

@@ -72,7 +72,24 @@ impl Timestamp {
         let instant: jiff::Timestamp = text.parse().ok()?;
         Some(Self(instant.as_microsecond()))
     }
+
+    /// Parses an HTTP date in its preferred form, IMF-fixdate (RFC 9110 section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn parse_http(text: &str) -> Option<Self> {
+        if text.get(3..5)? != ", " {
+            return None;
+        }
+        let mut words = text.get(5..)?.split(' ');
+        let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        if words.next()? != "GMT" || words.next().is_some() {
+            return None;
+        }
+        let month = MONTHS.iter().position(|known| *known == month)?.saturating_add(1);
+        Self::parse(&format!("{year}-{month:02}-{day}T{time}Z"))
+    }
 }
+
+/// The months as HTTP dates write them.
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// RFC 3339 in UTC, ending in `Z`, with as many digits of a second as are needed (0, 3 or 6). Digits are set by hand:
 /// a list writes 60 times a page, and the formatting machinery costs ten times as much.
@@ -214,6 +231,22 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn http_dates() {
+        let at = Timestamp::parse("1994-11-06T08:49:37Z");
+        assert_eq!(Timestamp::parse_http("Sun, 06 Nov 1994 08:49:37 GMT"), at);
+        for bad in [
+            "",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 GMT x",
+            "ü",
+        ] {
+            assert_eq!(Timestamp::parse_http(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn writes_rfc_3339() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use mv_app::accounts::register::NewAccount;
+use mv_app::net::{Outgoing, Own, Policy, Resolver};
 use mv_app::ops::root_key;
 use mv_app::start::{self, Parts};
 use mv_app::{App, Options, mail};
@@ -19,20 +20,26 @@ use mv_http::state::{AppState, TrustedProxy, WireOptions};
 use mv_store::{Store, Target};
 
 use crate::jwt_key::{self, JwtKeyError};
-use crate::settings::{Database, Exposure, Registration, Settings};
+use crate::settings::{Database, Exposure, PublicUrl, Registration, Settings};
 
-/// The machine's clock and randomness, or a test's.
+/// The machine's clock, randomness and knowledge of names, or a test's.
 #[derive(Clone)]
 pub struct Machine {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// From names to addresses.
+    pub resolver: Resolver,
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock::default()), entropy: Arc::new(SystemEntropy) }
+        Self {
+            clock: Arc::new(SystemClock::default()),
+            entropy: Arc::new(SystemEntropy),
+            resolver: Resolver::default(),
+        }
     }
 }
 
@@ -140,6 +147,7 @@ pub async fn open(
         jwt_keys,
         clock: machine.clock,
         entropy: machine.entropy,
+        outgoing: Outgoing::new(policy(settings, &public_url), machine.resolver)?,
         options: options(settings, public_url),
         smtp: settings.smtp.clone(),
     });
@@ -241,6 +249,19 @@ fn options(settings: &Settings, public_url: String) -> Options {
         limits: settings.limits,
         users_lookup: settings.users_lookup,
         password_threads: std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// Where webhooks may go. `public_url` is the one in use, which follows the socket where none is set.
+fn policy(settings: &Settings, public_url: &str) -> Policy {
+    let public = public_url.parse::<PublicUrl>().ok();
+    let public = public.map(|url| Own::Public { host: url.host().to_owned(), port: url.port() });
+    let own = public.into_iter().chain([Own::Listen(settings.listen)]).collect();
+    Policy {
+        allow_private: settings.webhooks_private,
+        allow_loopback: settings.dev,
+        ports: settings.webhooks_ports.clone(),
+        own,
     }
 }
 

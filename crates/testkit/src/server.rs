@@ -1,6 +1,6 @@
 //! A server in this process, over real sockets, with a database and a data folder of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use mediavault::settings::{Flag, Settings, Sources};
 use mediavault::wire::{self, Machine, Sharing, Vault};
 use mv_app::App;
+use mv_app::net::Resolver;
 use mv_core::entropy::SystemEntropy;
 use mv_store::{Error, Store, sql};
 use serde_json::Value;
@@ -23,20 +24,30 @@ use crate::databases::{Backend, Database};
 /// What a test wants otherwise than by default.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Settings as `--set key=value`.
+    /// Settings as `--set key=value`. `webhooks.allow_private_networks` is true where they do not say otherwise, because
+    /// the receivers of tests live on this machine.
     pub set: Vec<(&'static str, String)>,
+    /// Who knows the addresses of names that webhooks are sent to.
+    pub resolver: Resolver,
 }
 
 impl Options {
     /// One setting.
     pub fn with(key: &'static str, value: impl ToString) -> Self {
-        Self { set: vec![(key, value.to_string())] }
+        Self { set: vec![(key, value.to_string())], ..Self::default() }
     }
 
     /// And another one.
     #[must_use]
     pub fn and(mut self, key: &'static str, value: impl ToString) -> Self {
         self.set.push((key, value.to_string()));
+        self
+    }
+
+    /// Names have the addresses that the function says, at each lookup anew.
+    #[must_use]
+    pub fn resolving(mut self, addresses: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Self {
+        self.resolver = Resolver::given(addresses);
         self
     }
 }
@@ -69,7 +80,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().unwrap();
         let clock = Arc::new(TestClock::default());
-        let machine = Machine { clock: clock.clone(), entropy: Arc::new(SystemEntropy) };
+        let machine =
+            Machine { clock: clock.clone(), entropy: Arc::new(SystemEntropy), resolver: options.resolver.clone() };
         let public_url = settings.public_url_at(address).to_string();
         let vault = wire::open(&settings, public_url, machine, Sharing::Alone).await.expect("the vault opens");
         vault.first_admin(&settings).await.expect("the first administrator is made");
@@ -187,6 +199,7 @@ fn settings(data_dir: &Path, database: &Database, options: &Options) -> Settings
     let flag = |name: &str, value: String| Flag { shown: format!("--set {name}"), name: name.to_owned(), value };
     let mut flags =
         vec![flag("data_dir", data_dir.display().to_string()), flag("database.connections", "4".to_owned())];
+    flags.push(flag("webhooks.allow_private_networks", "true".to_owned()));
     // No suite is held up by limits but those that lower them again.
     for class in ["anonymous", "authenticated", "api_key", "delivery"] {
         flags.push(flag(&format!("limits.{class}_per_minute"), "1000000".to_owned()));

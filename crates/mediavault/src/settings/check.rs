@@ -57,6 +57,8 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
         trash_retention: days(Key::TrashRetentionDays),
         events_retention: days(Key::EventsRetentionDays),
         tombstone_retention: days(Key::TrashTombstoneDays),
+        webhooks_private: loaded.switch(Key::WebhooksAllowPrivate),
+        webhooks_ports: webhooks_ports(loaded)?,
         smtp: smtp(loaded)?,
         users_lookup: loaded.text(Key::UsersLookup).as_deref() != Some("off"),
         metrics_token: loaded.text(Key::MetricsToken).map(Secret::new),
@@ -181,6 +183,18 @@ fn registration(loaded: &Loaded) -> Registration {
         Some("invite") => Registration::Invite,
         _ => Registration::Open,
     }
+}
+
+/// `any`, or numbers with commas between.
+fn webhooks_ports(loaded: &Loaded) -> Result<Option<Vec<u16>>, SettingsError> {
+    let text = loaded.text(Key::WebhooksPorts).unwrap_or_default();
+    if text == "any" {
+        return Ok(None);
+    }
+    let port = |word: &str| word.trim().parse().ok().filter(|port| *port > 0 && !word.contains('+'));
+    let ports: Option<Vec<u16>> = text.split(',').map(port).collect();
+    let expected = "any, or ports with commas between, such as \"443, 8443\"";
+    ports.map(Some).ok_or_else(|| wrong(loaded, Key::WebhooksPorts, expected, Some(text)))
 }
 
 fn smtp(loaded: &Loaded) -> Result<Option<Smtp>, SettingsError> {

@@ -66,6 +66,10 @@ pub struct Settings {
     pub events_retention: Duration,
     /// How long deleted bytes are remembered.
     pub tombstone_retention: Duration,
+    /// Whether webhooks may reach private networks.
+    pub webhooks_private: bool,
+    /// The ports that webhooks may reach; none means any at which receivers may live.
+    pub webhooks_ports: Option<Vec<u16>>,
     /// Whether people find each other by their exact e-mail or username.
     pub users_lookup: bool,
     /// The root key's file.

@@ -47,6 +47,11 @@ impl PublicUrl {
         &self.host
     }
 
+    /// The port that a connection goes to.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.secure { 443 } else { 80 })
+    }
+
     /// Host and, unless it is the scheme's default, port: what a `Host` header says (RFC 9110 section 7.2).
     pub fn authority(&self) -> String {
         match self.port {

@@ -115,7 +115,6 @@ const fn number(least: u64, most: u64) -> Kind {
 const HERE: Part = Part::Here;
 const NODES: Part = Part::Later("several nodes");
 const SHARES: Part = Part::Later("shares");
-const WEBHOOKS: Part = Part::Later("webhooks");
 const CONTENT: Part = Part::Later("a content address of its own");
 const PROCESSING: Part = Part::Later("media processing");
 
@@ -170,8 +169,8 @@ settings! {
         "Largest file that may be uploaded.";
     DefaultQuotaBytes "limits.default_quota_bytes" Kind::Bytes { least: 0 }, Default::Nothing, HERE,
         "Space for each new user; without it there is no limit.";
-    WebhooksAllowPrivate "webhooks.allow_private_networks" Kind::Switch, Default::Is("false"), WEBHOOKS,
-        "Whether webhooks may reach private networks.";
+    WebhooksAllowPrivate "webhooks.allow_private_networks" Kind::Switch, Default::Is("false"), HERE,
+        "Whether webhooks may reach addresses that are not of the public internet: this machine, private networks, link-local ones. With `--dev` this machine may be reached anyway.";
     TrashRetentionDays "trash.retention_days" number(1, 36_500), Default::Is("30"), HERE,
         "Days that an item stays in the trash before it is gone.";
     TrashTombstoneDays "trash.tombstone_days" number(1, 36_500), Default::Is("3650"), HERE,
@@ -200,8 +199,8 @@ settings! {
         "Connections to the database.";
     ShutdownGraceSeconds "shutdown.grace_seconds" number(0, 3600), Default::Is("30"), HERE,
         "Seconds that requests under way may take to finish after SIGTERM.";
-    WebhooksPorts "webhooks.ports" Kind::Text, Default::Is("any"), WEBHOOKS,
-        "Ports that webhooks may reach.";
+    WebhooksPorts "webhooks.ports" Kind::Text, Default::Is("any"), HERE,
+        "Ports that webhooks may reach: `any` but those where no receiver of HTTP lives (mail, databases, remote shells), or exactly those of a list such as `443, 8443`.";
     LogFormat "log.format" Kind::Choice(&["text", "json"]), Default::From("`text` on a terminal, else `json`"), HERE,
         "How log lines look.";
     LogLevel "log.level" Kind::Text, Default::Is("info"), HERE,

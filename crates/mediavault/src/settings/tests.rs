@@ -249,8 +249,6 @@ fn later_settings_are_refused() {
     for (line, said) in [
         ("redis_url = 'redis://u:hidden@h'", "setting \"redis_url\": this version does not have several nodes yet"),
         ("limits.share_per_minute = 1", "setting \"limits.share_per_minute\": this version"),
-        ("webhooks.allow_private_networks = true", "setting \"webhooks.allow_private_networks\": this version"),
-        ("webhooks.ports = [443]", "setting \"webhooks.ports\": this version does not have webhooks yet"),
         ("content_url = 'https://c.org'", "setting \"content_url\": this version"),
         ("processing.sandbox = 'off'", "setting \"processing.sandbox\": this version"),
         ("processing.cache_bytes = '1 GiB'", "setting \"processing.cache_bytes\": this version"),

@@ -154,7 +154,7 @@ async fn wrong_settings_are_one_line() {
         (&["--listen", "0.0.0.0:0"], "trusted_proxies"),
         (&["--set", "limits.max_upload_bytes=0"], "limits.max_upload_bytes"),
         (&["--set", "limits.max_upload_bytes=much"], "limits.max_upload_bytes"),
-        (&["--set", "webhooks.ports=80"], "webhooks"),
+        (&["--set", "webhooks.ports=80,ssh"], "webhooks.ports"),
         (&["--set", "storage_url=s3://bucket"], "storage_url"),
         (&["--set", "admin.email=a@example.com"], "admin.password"),
         (&["--set", "log.level=loud"], "log.level"),

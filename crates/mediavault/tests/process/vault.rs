@@ -9,7 +9,6 @@ use std::time::Duration;
 use mediavault::settings::{Flag, Settings, Sources};
 use mediavault::wire::{self, Machine, Sharing, Vault};
 use mv_app::jobs::schedule::Work;
-use mv_core::entropy::SystemEntropy;
 use mv_testkit::clock::TestClock;
 
 use crate::program::Home;
@@ -71,6 +70,6 @@ async fn open(data: &Path, database: Option<&str>, later: Duration) -> Vault {
     let settings = Settings::read(&Sources { flags, dev: false, environment: Vec::new(), file: None }).unwrap();
     let clock = Arc::new(TestClock::default());
     clock.advance(later);
-    let machine = Machine { clock, entropy: Arc::new(SystemEntropy) };
+    let machine = Machine { clock, ..Machine::default() };
     wire::open(&settings, String::new(), machine, Sharing::Alone).await.unwrap()
 }
