@@ -8,6 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
+mod processes;
+
 /// Long enough for anything that ends by itself.
 const LONG: Duration = Duration::from_secs(30);
 /// The whole limit of an exchange that does not.
