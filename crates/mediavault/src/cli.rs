@@ -70,7 +70,7 @@ pub struct SettingsFlags {
     /// Any setting by its key, such as limits.max_upload_bytes="2 GiB"; can be repeated.
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub set: Vec<(String, String)>,
-    /// Local development: plain HTTP on any address.
+    /// Local development: plain HTTP on any address, and webhooks to this machine.
     #[arg(long, global = true)]
     pub dev: bool,
     /// TLS with a certificate made here; its fingerprint is printed at the start.

@@ -2,6 +2,7 @@
 //! Promise: every connection goes to an address that was judged for it; no proxies, redirects, cookies, caches or
 //! decompression; at most `MOST_BODY` bytes of an answer are kept, and few more are read (`connection`).
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use url::{Host, Position, Url};
 use super::connection::Connection;
 use super::guard::{Own, Policy, Refusal, Target};
 use super::pool::Pool;
-use super::resolver::Resolver;
+use super::resolver::{Asker, Resolver};
 
 /// How long a name may take to be looked up where a user waits for it.
 const LOOKUP: Duration = Duration::from_secs(5);
@@ -91,28 +92,21 @@ impl RetryAfter {
 }
 
 /// Why there is no answer, in words for who named the URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The URL or an address of its name may not be reached; nothing was sent.
-    #[error("blocked")]
     Blocked,
     /// The name has no address.
-    #[error("name_not_found")]
     NameNotFound,
     /// No address took the connection.
-    #[error("connect_failed")]
     ConnectFailed,
     /// No encrypted connection came about, or its certificate does not hold.
-    #[error("tls_failed")]
     TlsFailed,
     /// The whole took longer than it may.
-    #[error("timed_out")]
     TimedOut,
     /// The connection ended before an answer.
-    #[error("connection_lost")]
     ConnectionLost,
     /// What came is no answer of HTTP, or its head is too long.
-    #[error("bad_answer")]
     BadAnswer,
 }
 
@@ -130,6 +124,14 @@ impl Failure {
         }
     }
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::error::Error for Failure {}
 
 impl Outgoing {
     /// A client that trusts the certificates of Mozilla's list, which is compiled in.
@@ -161,7 +163,7 @@ impl Outgoing {
     pub async fn check(&self, field: &'static str, url: &str) -> Result<Url, Error> {
         let invalid = |refusal: Refusal| Error::invalid(field, refusal.to_string());
         let target = self.0.policy.target(url).map_err(invalid)?;
-        match timeout(LOOKUP, self.addresses(&target)).await {
+        match timeout(LOOKUP, self.addresses(&target, Asker::User)).await {
             Ok(Ok(_)) => Ok(target.url),
             Ok(Err(Refused::Policy(Refusal::Own))) => Err(invalid(Refusal::Own)),
             Ok(Err(Refused::Policy(_) | Refused::NotFound)) | Err(_) => Err(Error::invalid(
@@ -198,7 +200,7 @@ impl Outgoing {
     }
 
     async fn connect(&self, target: &Target) -> Result<Connection, Failure> {
-        let addresses = self.addresses(target).await.map_err(|refused| match refused {
+        let addresses = self.addresses(target, Asker::Delivery).await.map_err(|refused| match refused {
             Refused::Policy(_) => Failure::Blocked,
             Refused::NotFound => Failure::NameNotFound,
         })?;
@@ -210,16 +212,18 @@ impl Outgoing {
     }
 
     /// Every address of the target, all of them allowed.
-    async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Refused> {
-        let found = match &target.host {
-            Host::Ipv4(address) => vec![IpAddr::V4(*address)],
-            Host::Ipv6(address) => vec![IpAddr::V6(*address)],
-            Host::Domain(name) => self.0.resolver.lookup(name).await,
+    async fn addresses(&self, target: &Target, asker: Asker) -> Result<Vec<SocketAddr>, Refused> {
+        let found = async {
+            match &target.host {
+                Host::Ipv4(address) => vec![IpAddr::V4(*address)],
+                Host::Ipv6(address) => vec![IpAddr::V6(*address)],
+                Host::Domain(name) => self.0.resolver.lookup(name, asker).await,
+            }
         };
+        let (found, own) = tokio::join!(found, self.own_addresses());
         if found.is_empty() {
             return Err(Refused::NotFound);
         }
-        let own = self.own_addresses().await;
         self.0.policy.judge(target.port, &found, &own).map_err(Refused::Policy)?;
         Ok(found.into_iter().map(|address| SocketAddr::new(address, target.port)).collect())
     }
@@ -238,7 +242,9 @@ impl Outgoing {
                 && self.0.policy.is_strict()
                 && Host::parse(host).is_ok_and(|host| matches!(host, Host::Domain(_)))
             {
-                all.extend(timeout(OWN_LOOKUP, self.0.resolver.lookup(host)).await.unwrap_or_default());
+                all.extend(
+                    timeout(OWN_LOOKUP, self.0.resolver.lookup(host, Asker::Delivery)).await.unwrap_or_default(),
+                );
             }
         }
         let all: Arc<[IpAddr]> = all.into_iter().map(|address| address.to_canonical()).collect();

@@ -7,8 +7,20 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Lookups at once. Each holds a thread for as long as the system waits for an answer, which its asker cannot end.
-const LOOKUPS: usize = 128;
+/// Lookups at once for requests that are sent. Each holds a thread for as long as the system waits for an answer, which its
+/// asker cannot end.
+const OF_DELIVERIES: usize = 128;
+/// The same for users who name a URL: whoever names many that nobody answers for holds up no delivery.
+const OF_USERS: usize = 32;
+
+/// Who waits for a lookup.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asker {
+    /// Somebody who names a URL.
+    User,
+    /// A request on its way.
+    Delivery,
+}
 
 /// Who knows the addresses of names. Clones share their bound of lookups.
 #[derive(Clone)]
@@ -16,8 +28,13 @@ pub struct Resolver(Source);
 
 #[derive(Clone)]
 enum Source {
-    System(Arc<Semaphore>),
+    System(Arc<Bounds>),
     Given(Arc<Given>),
+}
+
+struct Bounds {
+    users: Arc<Semaphore>,
+    deliveries: Arc<Semaphore>,
 }
 
 type Given = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
@@ -25,7 +42,8 @@ type Given = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
 impl Default for Resolver {
     /// The system's.
     fn default() -> Self {
-        Self(Source::System(Arc::new(Semaphore::new(LOOKUPS))))
+        let bound = |most| Arc::new(Semaphore::new(most));
+        Self(Source::System(Arc::new(Bounds { users: bound(OF_USERS), deliveries: bound(OF_DELIVERIES) })))
     }
 }
 
@@ -42,11 +60,15 @@ impl Resolver {
     }
 
     /// Every address of a name, none twice; nothing where the name or its servers cannot be found.
-    pub(super) async fn lookup(&self, name: &str) -> Vec<IpAddr> {
+    pub(super) async fn lookup(&self, name: &str, asker: Asker) -> Vec<IpAddr> {
         let all = match &self.0 {
             Source::Given(addresses) => addresses(name),
-            Source::System(lookups) => {
-                let Ok(permit) = lookups.clone().acquire_owned().await else { return Vec::new() };
+            Source::System(bounds) => {
+                let bound = match asker {
+                    Asker::User => &bounds.users,
+                    Asker::Delivery => &bounds.deliveries,
+                };
+                let Ok(permit) = bound.clone().acquire_owned().await else { return Vec::new() };
                 let name = name.to_owned();
                 let found = tokio::task::spawn_blocking(move || {
                     // Held until the system has answered, also where nobody waits any more.
@@ -58,5 +80,31 @@ impl Resolver {
         };
         let mut seen = BTreeSet::new();
         all.into_iter().filter(|address| seen.insert(*address)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_knows_this_machine() {
+        let resolver = Resolver::default();
+        let found = resolver.lookup("localhost", Asker::User).await;
+        assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");
+        // Reserved for names that do not exist (RFC 2606 section 2).
+        assert_eq!(resolver.lookup("nobody.invalid", Asker::Delivery).await, Vec::<IpAddr>::new());
+        let Source::System(bounds) = &resolver.0 else { panic!("not the system's") };
+        assert_eq!(
+            (bounds.users.available_permits(), bounds.deliveries.available_permits()),
+            (OF_USERS, OF_DELIVERIES)
+        );
+    }
+
+    #[tokio::test]
+    async fn no_address_comes_twice() {
+        let address: IpAddr = "8.8.8.8".parse().unwrap();
+        let resolver = Resolver::given(move |_| vec![address, address]);
+        assert_eq!(resolver.lookup("x", Asker::User).await, [address]);
     }
 }

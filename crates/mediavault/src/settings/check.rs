@@ -275,6 +275,12 @@ fn warnings(settings: &Settings) -> Vec<String> {
     {
         lines.push(format!("public_url is {url}, but tls.acme_domains does not name its host"));
     }
+    if settings.webhooks_private {
+        lines.push(
+            "webhooks.allow_private_networks is true: every user can make this server send requests into its networks"
+                .into(),
+        );
+    }
     for network in settings.trusted_proxies.iter().filter(|network| network.is_everything()) {
         lines.push(format!("trusted_proxies has {network}: anybody can then claim any address and https"));
     }

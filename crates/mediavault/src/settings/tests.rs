@@ -56,6 +56,19 @@ fn defaults_are_the_contracts() {
 }
 
 #[test]
+fn where_webhooks_may_go() {
+    let settings = read(&[], "");
+    assert_eq!((settings.webhooks_private, settings.webhooks_ports), (false, None));
+    let settings = read(&["flag:webhooks.allow_private_networks=true"], "[webhooks]\nports = '443, 8443'");
+    assert_eq!((settings.webhooks_private, settings.webhooks_ports), (true, Some(vec![443, 8443])));
+    assert!(settings.warnings.iter().any(|line| line.starts_with("webhooks.allow_private_networks")));
+    for ports in ["443;80", "0", "65536", "+80", "", "443,", "all", "-1", "80 81"] {
+        let said = refusal(&[&format!("env:MEDIAVAULT_WEBHOOKS__PORTS={ports}")], "");
+        assert!(said.contains("webhooks.ports"), "{ports}: {said}");
+    }
+}
+
+#[test]
 fn the_higher_source_wins() {
     let file = "[limits]\nmax_upload_bytes = 1\n";
     let variable = "env:MEDIAVAULT_LIMITS__MAX_UPLOAD_BYTES=2";

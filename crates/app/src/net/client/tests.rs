@@ -353,6 +353,24 @@ async fn a_connection_that_closed_while_it_waited_costs_no_attempt() {
 }
 
 #[tokio::test]
+async fn an_answer_too_many_is_nobodys() {
+    // What follows an answer must not become the answer to the next request, which may be another user's.
+    let doubled = format!("{OK}HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n");
+    let (receiver, heard) = answering(doubled).await;
+    let client = open();
+    for round in 1..=3 {
+        assert_eq!(post(&client, &receiver.url("/"), LONG).await.unwrap().status, 200);
+        assert_eq!((receiver.accepted(), heard.lock().unwrap().len()), (round, round));
+    }
+    let upgrade = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+    let (receiver, _) = answering(upgrade).await;
+    for _ in 0..2 {
+        assert_eq!(post(&client, &receiver.url("/"), LONG).await.map(|answer| answer.status), Ok(101));
+    }
+    assert_eq!(receiver.accepted(), 2);
+}
+
+#[tokio::test]
 async fn connections_that_nobody_uses_are_closed() {
     let (receiver, _) = answering(OK).await;
     let client = open();

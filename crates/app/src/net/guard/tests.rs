@@ -258,3 +258,17 @@ fn this_machine_is_known_by_its_addresses() {
     assert!(is_here("::1".parse().unwrap()));
     assert!(!is_here("8.8.8.8".parse().unwrap()));
 }
+
+proptest::proptest! {
+    /// Whatever is taken stays what it is: its normal form is taken too and means itself.
+    #[test]
+    fn normal_forms_are_stable(
+        scheme in "https?|HTTP|file|", slashes in ":?/{0,3}", host in r"[a-zA-Z0-9.\-%\[\]:@\\。①]{0,24}", rest in r"(:[0-9]{1,5})?(/\PC{0,12})?",
+    ) {
+        let text = format!("{scheme}{slashes}{host}{rest}");
+        if let Ok(target) = strict().target(&text) {
+            let again = strict().target(target.url.as_str());
+            proptest::prop_assert_eq!(again.map(|again| again.url), Ok(target.url));
+        }
+    }
+}
