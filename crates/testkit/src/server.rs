@@ -27,8 +27,9 @@ pub struct Options {
     /// Settings as `--set key=value`. `webhooks.allow_private_networks` is true where they do not say otherwise, because
     /// the receivers of tests live on this machine.
     pub set: Vec<(&'static str, String)>,
-    /// Who knows the addresses of names that webhooks are sent to.
-    pub resolver: Resolver,
+    /// Who knows the addresses of names that webhooks are sent to; without one, `localhost` is this machine and every other
+    /// name an address at which nobody is (RFC 5737). Tests ask no servers for names.
+    pub resolver: Option<Resolver>,
 }
 
 impl Options {
@@ -47,7 +48,7 @@ impl Options {
     /// Names have the addresses that the function says, at each lookup anew.
     #[must_use]
     pub fn resolving(mut self, addresses: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static) -> Self {
-        self.resolver = Resolver::given(addresses);
+        self.resolver = Some(Resolver::given(addresses));
         self
     }
 }
@@ -80,8 +81,11 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().unwrap();
         let clock = Arc::new(TestClock::default());
-        let machine =
-            Machine { clock: clock.clone(), entropy: Arc::new(SystemEntropy), resolver: options.resolver.clone() };
+        let machine = Machine {
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            resolver: options.resolver.clone().unwrap_or_else(names),
+        };
         let public_url = settings.public_url_at(address).to_string();
         let vault = wire::open(&settings, public_url, machine, Sharing::Alone).await.expect("the vault opens");
         vault.first_admin(&settings).await.expect("the first administrator is made");
@@ -193,6 +197,13 @@ impl Server {
         }
         found
     }
+}
+
+fn names() -> Resolver {
+    Resolver::given(|name| match name {
+        "localhost" => vec![IpAddr::from([127, 0, 0, 1])],
+        _ => vec![IpAddr::from([192, 0, 2, 1])],
+    })
 }
 
 fn settings(data_dir: &Path, database: &Database, options: &Options) -> Settings {
