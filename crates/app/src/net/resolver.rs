@@ -5,13 +5,16 @@ use std::fmt;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Lookups at once for requests that are sent. Each holds a thread for as long as the system waits for an answer, which its
 /// asker cannot end.
 const OF_DELIVERIES: usize = 128;
 /// The same for users who name a URL: whoever names many that nobody answers for holds up no delivery.
 const OF_USERS: usize = 32;
+
+/// The stack of a lookup's thread; the C library keeps answers of up to 64 KiB on it.
+const STACK: usize = 512 * 1024;
 
 /// Who waits for a lookup.
 #[derive(Debug, Clone, Copy)]
@@ -69,17 +72,27 @@ impl Resolver {
                     Asker::Delivery => &bounds.deliveries,
                 };
                 let Ok(permit) = bound.clone().acquire_owned().await else { return Vec::new() };
-                let name = name.to_owned();
-                let found = tokio::task::spawn_blocking(move || {
-                    // Held until the system has answered, also where nobody waits any more.
-                    let _permit = permit;
-                    (name.as_str(), 0).to_socket_addrs().map(|found| found.map(|address| address.ip()).collect())
-                });
-                found.await.ok().and_then(Result::ok).unwrap_or_default()
+                ask_system(name.to_owned(), permit).await
             }
         };
         let mut seen = BTreeSet::new();
         all.into_iter().filter(|address| seen.insert(*address)).collect()
+    }
+}
+
+/// Asks on a thread of its own, which nobody waits for: the system may take half a minute for a name whose servers do not
+/// answer, and a server that stops must not. The permit is held until it has answered.
+async fn ask_system(name: String, permit: OwnedSemaphorePermit) -> Vec<IpAddr> {
+    let (told, tells) = oneshot::channel();
+    let ask = move || {
+        let found = (name.as_str(), 0).to_socket_addrs();
+        drop(permit);
+        // Who asked may have gone.
+        let _ = told.send(found.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default());
+    };
+    match std::thread::Builder::new().name("name lookup".into()).stack_size(STACK).spawn(ask) {
+        Ok(_) => tells.await.unwrap_or_default(),
+        Err(_) => Vec::new(),
     }
 }
 

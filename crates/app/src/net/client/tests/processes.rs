@@ -108,6 +108,15 @@ async fn row_17_traps_on_every_address_hear_nothing() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
 }
 
+fn can_have_a_network() -> bool {
+    let tried = Command::new("unshare").args(["--net", "--mount", "ip", "link"]).output();
+    let can = tried.is_ok_and(|output| output.status.success());
+    if !can {
+        eprintln!("skipped: a network of its own needs unshare and ip, and the right to use them");
+    }
+    can
+}
+
 async fn walk_into_traps() {
     let accepted = Arc::new(AtomicUsize::new(0));
     let ports = [80, 443, 6379, 8080];
@@ -140,5 +149,87 @@ async fn walk_into_traps() {
         assert!(post(&client, &format!("http://{host}/"), LONG).await.is_err(), "it hangs up");
         expected += 1;
         assert_eq!(accepted.load(Ordering::SeqCst), expected, "{host}");
+    }
+}
+
+/// The network of the second process: loopback, where the only name server is.
+const NAMES_ONLY: &str = "ip link set lo up && mount --bind \"$RESOLV_CONF\" /etc/resolv.conf && exec \"$0\" \"$@\"";
+
+/// Rows 83 and 84 with the system's own resolver: a name server that changes its mind, and one that says nothing.
+#[tokio::test]
+async fn rows_83_and_84_by_a_name_server() {
+    if env::var(SECOND).is_ok() {
+        return ask_a_name_server().await;
+    }
+    if !can_have_a_network() {
+        return;
+    }
+    let conf = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(conf.path(), "nameserver 127.0.0.1\noptions timeout:20 attempts:1\n").unwrap();
+    let before = ["unshare", "--net", "--mount", "sh", "-ec", NAMES_ONLY];
+    let mut command = again(&before, "rows_83_and_84_by_a_name_server", "names");
+    command.env("RESOLV_CONF", conf.path());
+    let begun = Instant::now();
+    let output = finished(command).await;
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "a lookup without an answer holds up the end");
+}
+
+async fn ask_a_name_server() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:53").await.unwrap();
+    tokio::spawn(serve_names(socket, asked.clone()));
+    let trap = receiver(|socket| async move { drop(socket) }).await;
+    let client = strict(Resolver::default());
+    let url = |name: &str| format!("http://{name}.example:{}/", trap.port);
+    for name in ["private", "mixed", "sixes", "mapped", "none"] {
+        assert!(client.check("url", &url(name)).await.is_err(), "{name}");
+        let expected = if name == "none" { Failure::NameNotFound } else { Failure::Blocked };
+        assert_eq!(post(&client, &url(name), LONG).await, Err(expected), "{name}");
+    }
+    assert_eq!(client.check("url", &url("moves")).await.map(String::from), Ok(url("moves")));
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the system asked once");
+    assert_eq!(post(&client, &url("moves"), LONG).await, Err(Failure::Blocked));
+    assert_eq!(post(&client, &url("silent"), SHORT).await, Err(Failure::TimedOut));
+    assert_eq!(trap.accepted(), 0);
+    let open = Outgoing::new(Policy { allow_private: true, ..Policy::default() }, Resolver::default()).unwrap();
+    assert!(post(&open, &url("moves"), LONG).await.is_err());
+    assert_eq!(trap.accepted(), 1, "the trap works");
+}
+
+/// A name server (RFC 1035) that knows the names of the test; `moves` is public the first time.
+async fn serve_names(socket: tokio::net::UdpSocket, moves: Arc<AtomicUsize>) {
+    let mut packet = [0; 512];
+    loop {
+        let (length, from) = socket.recv_from(&mut packet).await.unwrap();
+        let question = &packet[12..length];
+        let end = question.iter().position(|byte| *byte == 0).unwrap();
+        let name = String::from_utf8_lossy(&question[1..=usize::from(question[0])]).into_owned();
+        let is_four = question[end + 2] == 1;
+        let addresses: &[&str] = match (name.as_str(), is_four) {
+            ("private", true) => &["192.168.0.1"],
+            ("mixed", true) => &["8.8.8.8", "127.0.0.1"],
+            ("sixes", true) => &["8.8.8.8"],
+            ("sixes", false) => &["fd00:ec2::254"],
+            ("mapped", false) => &["::ffff:127.0.0.1"],
+            ("moves", true) if moves.fetch_add(1, Ordering::SeqCst) == 0 => &["8.8.8.8"],
+            ("moves", true) => &["127.0.0.1"],
+            ("silent", _) => continue,
+            _ => &[],
+        };
+        let mut answer = packet[..2].to_vec();
+        // An answer with one question and so many addresses; then the question itself.
+        answer.extend([0x81, 0x80, 0, 1, 0, addresses.len() as u8, 0, 0, 0, 0]);
+        answer.extend(&question[..end + 5]);
+        for address in addresses {
+            // The name of the question, its type, the class of the internet, a life of no seconds.
+            answer.extend([0xc0, 12, 0, question[end + 2], 0, 1, 0, 0, 0, 0, 0]);
+            match address.parse().unwrap() {
+                IpAddr::V4(address) => answer.extend([&[4][..], &address.octets()].concat()),
+                IpAddr::V6(address) => answer.extend([&[16][..], &address.octets()].concat()),
+            }
+        }
+        socket.send_to(&answer, from).await.unwrap();
     }
 }
