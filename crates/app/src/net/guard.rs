@@ -10,15 +10,17 @@ use url::{Host, Position, Url};
 /// The longest URL that is taken, in bytes.
 const LONGEST: usize = 2048;
 
-/// Ports at which no receiver of HTTP lives: those of the Fetch standard ("bad ports"), then databases, caches and
-/// control planes that would take a request for commands.
-const BAD_PORTS: [u16; 100] = [
+/// Ports that browsers refuse (Fetch standard, section "bad ports"): no receiver of HTTP lives there.
+const BAD_PORTS: [u16; 83] = [
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
     110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531,
     532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060,
-    5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080, //
-    445, 1433, 1521, 2375, 2379, 2380, 3306, 3389, 5432, 5900, 6379, 9042, 9200, 9300, 10250, 11211, 27017,
+    5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ];
+
+/// Ports of files, databases, caches, remote screens and control planes, some of which take a request for commands.
+const SERVICE_PORTS: [u16; 17] =
+    [445, 1433, 1521, 2375, 2379, 2380, 3306, 3389, 5432, 5900, 6379, 9042, 9200, 9300, 10250, 11211, 27017];
 
 /// What the operator allows.
 #[derive(Debug, Clone, Default)]
@@ -92,7 +94,7 @@ impl Policy {
         let port = url.port_or_known_default().ok_or(Refusal::Scheme)?;
         let allowed = match &self.ports {
             Some(ports) => ports.contains(&port),
-            None => !BAD_PORTS.contains(&port),
+            None => !BAD_PORTS.contains(&port) && !SERVICE_PORTS.contains(&port),
         };
         if !allowed {
             return Err(Refusal::Port);
