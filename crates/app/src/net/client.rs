@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, Request, Version, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use mv_core::{Error, Timestamp};
@@ -266,7 +266,7 @@ impl Outgoing {
         })?;
         let (head, body) = response.into_parts();
         let (body, whole) = beginning(body).await;
-        if whole {
+        if whole && keeps(&head) {
             self.0.pool.put(target.origin(), connection);
         }
         Ok(Answer { status: head.status.as_u16(), retry_after: RetryAfter::of(&head.headers), body })
@@ -277,6 +277,16 @@ impl Outgoing {
 enum Refused {
     Policy(Refusal),
     NotFound,
+}
+
+/// Whether the receiver keeps the connection open after this answer (RFC 9112 section 9.3). The few of HTTP/1.0 that might
+/// are not worth asking.
+fn keeps(head: &http::response::Parts) -> bool {
+    let closes = head.headers.get_all(header::CONNECTION).iter().any(|value| {
+        let words = value.to_str().unwrap_or("close");
+        words.split(',').any(|word| word.trim().eq_ignore_ascii_case("close"))
+    });
+    head.version == Version::HTTP_11 && !closes
 }
 
 /// The beginning of a body, and whether that is all of it.

@@ -30,6 +30,17 @@ struct Waiting {
     swept: bool,
 }
 
+impl Waiting {
+    /// Closes the connections for which this holds.
+    fn close(&mut self, over: impl Fn(Instant, &Connection) -> bool) {
+        self.by_origin.retain(|_, held| {
+            held.retain(|(since, connection)| !over(*since, connection));
+            !held.is_empty()
+        });
+        self.count = self.by_origin.values().map(Vec::len).sum();
+    }
+}
+
 impl Pool {
     /// A connection that is still open, the youngest first.
     pub(super) async fn take(&self, origin: &str) -> Option<Connection> {
@@ -56,6 +67,9 @@ impl Pool {
     /// Lets a connection wait, if there is room.
     pub(super) fn put(&self, origin: &str, connection: Connection) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.count >= MOST {
+            waiting.close(|_, connection| connection.sender.is_closed());
+        }
         if waiting.count >= MOST || waiting.by_origin.get(origin).is_some_and(|held| held.len() >= MOST_OF_ONE) {
             return;
         }
@@ -79,11 +93,7 @@ impl Pool {
     /// Closes what has waited this long. Returns whether anything waits still; if not, the sweep ends.
     pub(super) fn close_idle(&self, idle: Duration) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.by_origin.retain(|_, held| {
-            held.retain(|(since, _)| since.elapsed() < idle);
-            !held.is_empty()
-        });
-        waiting.count = waiting.by_origin.values().map(Vec::len).sum();
+        waiting.close(|since, _| since.elapsed() >= idle);
         waiting.swept = waiting.count > 0;
         waiting.swept
     }

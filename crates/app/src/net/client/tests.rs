@@ -371,6 +371,23 @@ async fn an_answer_too_many_is_nobodys() {
 }
 
 #[tokio::test]
+async fn receivers_that_close_take_no_room_from_others() {
+    let client = open();
+    for answer in [
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nconnection: x, Close\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let (receiver, _) = answering(answer).await;
+        assert_eq!(post(&client, &receiver.url("/"), LONG).await.unwrap().status, 200);
+        assert_eq!(client.0.pool.count(), 0, "{answer}");
+    }
+    let (receiver, _) = answering(OK).await;
+    post(&client, &receiver.url("/"), LONG).await.unwrap();
+    assert_eq!(client.0.pool.count(), 1);
+}
+
+#[tokio::test]
 async fn connections_that_nobody_uses_are_closed() {
     let (receiver, _) = answering(OK).await;
     let client = open();
