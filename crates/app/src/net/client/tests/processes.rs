@@ -152,6 +152,46 @@ async fn walk_into_traps() {
     }
 }
 
+/// Two networks with a cable between them, and this test in both: a public address that is not this machine's.
+const TWO_NETWORKS: &str =
+    "ip link add near type veth peer name far && ip addr add 1.0.0.1/24 dev near && ip link set near up
+    unshare --net sh -ec 'until ip addr add 1.0.0.2/24 dev far 2>/dev/null; do sleep 0.02; done
+        ip link set far up; export MEDIAVAULT_TEST_SECOND_PROCESS=far; exec \"$0\" \"$@\"' \"$0\" \"$@\" &
+    far=$!
+    trap 'kill $far' EXIT
+    until [ \"$(readlink /proc/$far/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.02; done
+    ip link set far netns $far
+    \"$0\" \"$@\"";
+
+#[tokio::test]
+async fn a_public_receiver_is_reached() {
+    match env::var(SECOND).as_deref() {
+        Ok("far") => {
+            let listener = TcpListener::bind((std::net::Ipv6Addr::UNSPECIFIED, 80)).await.unwrap();
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                drop(heard_by(&mut socket).await);
+                socket.write_all(OK.as_bytes()).await.unwrap();
+            }
+        }
+        Ok(_) => {
+            let client = strict(Resolver::given(|_| vec!["1.0.0.2".parse().unwrap()]));
+            for url in ["http://1.0.0.2/", "http://far.example/"] {
+                assert_eq!(client.check("url", url).await.map(String::from), Ok(url.to_owned()));
+                let reached = async { while post(&client, url, SHORT).await.map(|answer| answer.status) != Ok(200) {} };
+                timeout(LONG, reached).await.unwrap();
+            }
+        }
+        Err(_) if can_have_a_network() => {
+            let before = ["unshare", "--net", "sh", "-ec", TWO_NETWORKS];
+            let output = finished(again(&before, "a_public_receiver_is_reached", "near")).await;
+            assert!(output.status.success(), "{output:?}");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+        }
+        Err(_) => {}
+    }
+}
+
 /// The network of the second process: loopback, where the only name server is.
 const NAMES_ONLY: &str = "ip link set lo up && mount --bind \"$RESOLV_CONF\" /etc/resolv.conf && exec \"$0\" \"$@\"";
 
