@@ -21,6 +21,7 @@ mod secret;
 pub mod start;
 mod upload_rights;
 pub mod view;
+pub mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -70,6 +71,8 @@ pub struct Options {
     pub password_threads: usize,
     /// How many requests pass.
     pub limits: Limits,
+    /// When deliveries to webhooks are tried.
+    pub webhooks: webhooks::deliver::Schedule,
 }
 
 /// The product, less its wire: made once by the binary, shared by every request.
@@ -98,6 +101,8 @@ pub struct App {
     pub(crate) hub: Arc<events::hub::Hub>,
     pub(crate) dispatched: events::dispatch::Progress,
     pub(crate) outgoing: net::Outgoing,
+    pub(crate) webhook_secrets: webhooks::secrets::Secrets,
+    pub(crate) deliverer: webhooks::Signal,
     options: Options,
 }
 

@@ -23,6 +23,8 @@ use crate::mail::{Outbox, Smtp};
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
 use crate::net::Outgoing;
+use crate::webhooks::Signal;
+use crate::webhooks::secrets::Secrets;
 use crate::{App, Error, Options, Result};
 
 /// Everything an `App` is made of.
@@ -112,6 +114,8 @@ impl App {
             hub: Arc::default(),
             dispatched: Progress::default(),
             outgoing,
+            webhook_secrets: Secrets::new(&root_key),
+            deliverer: Signal::default(),
             keyring: Keyring::new(root_key),
             mail: smtp.map(Outbox::new),
             store,

@@ -64,6 +64,11 @@ pub fn scoped(caller: &Caller, needed: &[Scope]) -> Result<(), Error> {
     Err(missing.fold(forbidden("The API key lacks a scope"), |error, scope| error.with("scope", scope.as_str())))
 }
 
+/// Whether the caller acts as an administrator: things that reach into other accounts are there for nobody else.
+pub fn administers(caller: &Caller) -> bool {
+    enter(caller, Area::Admin).is_ok()
+}
+
 /// What shows some of the events.
 pub const EVENT_SCOPES: &[Scope] = &[Channel::Media.scope(), Channel::Collections.scope()];
 

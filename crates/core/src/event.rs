@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::id::{CollectionId, EventId, MediaId, UserId};
+use crate::id::{CollectionId, EventId, MediaId, UserId, WebhookId};
 use crate::mime::MediaType;
 use crate::scope::Scope;
 use crate::time::Timestamp;
+use crate::webhook::DisabledReason;
 
 /// A thing that happened, with what its webhook body needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,15 @@ pub enum Happened {
     CollectionMediaAdded(CollectionRef, Vec<MediaId>),
     /// Items were taken out.
     CollectionMediaRemoved(CollectionRef, Vec<MediaId>),
+    /// The server switched a webhook off.
+    WebhookDisabled {
+        /// Which.
+        id: WebhookId,
+        /// Whose.
+        user_id: UserId,
+        /// Why.
+        reason: DisabledReason,
+    },
 }
 
 /// An item, as far as events tell of it.
@@ -136,6 +146,22 @@ impl Channel {
 }
 
 impl Happened {
+    /// Every type that this version records, for lists of what can be subscribed to.
+    pub const NAMES: [&'static str; 12] = [
+        "media.uploaded",
+        "media.updated",
+        "media.deleted",
+        "media.restored",
+        "user.registered",
+        "user.deleted",
+        "collection.created",
+        "collection.updated",
+        "collection.deleted",
+        "collection.media_added",
+        "collection.media_removed",
+        "webhook.disabled",
+    ];
+
     /// The type as clients see it.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -150,6 +176,7 @@ impl Happened {
             Self::CollectionDeleted(_) => "collection.deleted",
             Self::CollectionMediaAdded(..) => "collection.media_added",
             Self::CollectionMediaRemoved(..) => "collection.media_removed",
+            Self::WebhookDisabled { .. } => "webhook.disabled",
         }
     }
 
@@ -159,6 +186,7 @@ impl Happened {
             Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.user_id,
             Self::MediaDeleted { media, .. } => media.user_id,
             Self::UserRegistered(user) | Self::UserDeleted(user) => *user,
+            Self::WebhookDisabled { user_id, .. } => *user_id,
             Self::CollectionCreated(collection)
             | Self::CollectionUpdated(collection)
             | Self::CollectionDeleted(collection)
@@ -173,6 +201,7 @@ impl Happened {
             Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.id.to_string(),
             Self::MediaDeleted { media, .. } => media.id.to_string(),
             Self::UserRegistered(user) | Self::UserDeleted(user) => user.to_string(),
+            Self::WebhookDisabled { id, .. } => id.to_string(),
             Self::CollectionCreated(collection)
             | Self::CollectionUpdated(collection)
             | Self::CollectionDeleted(collection)
@@ -195,6 +224,9 @@ impl Happened {
             Self::CollectionCreated(it) | Self::CollectionUpdated(it) | Self::CollectionDeleted(it) => collection(it),
             Self::CollectionMediaAdded(it, ids) | Self::CollectionMediaRemoved(it, ids) => {
                 with(collection(it), "media_ids", json!(ids))
+            }
+            Self::WebhookDisabled { id, user_id, reason } => {
+                json!({ "id": id, "type": "webhook", "user_id": user_id, "reason": reason.as_str() })
             }
         }
     }

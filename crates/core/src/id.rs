@@ -54,6 +54,10 @@ kinds! {
     UploadTokenKind UploadTokenId = "upt";
     /// An invite.
     InviteKind InviteId = "inv";
+    /// A webhook.
+    WebhookKind WebhookId = "whk";
+    /// A delivery of an event to a webhook.
+    DeliveryKind DeliveryId = "dlv";
     /// One HTTP request.
     RequestKind RequestId = "req";
 }

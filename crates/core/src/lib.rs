@@ -31,14 +31,15 @@ pub mod throttle;
 pub mod time;
 pub mod upload_token;
 pub mod user;
+pub mod webhook;
 pub mod zip;
 
 pub use caller::{Caller, Client, Role};
 pub use checksum::Checksum;
 pub use error::{Code, Error, Problems};
 pub use id::{
-    ApiKeyId, BlobId, CollectionId, EventId, Id, InviteId, MediaId, Mint, RequestId, SegmentId, SessionId,
-    UploadTokenId, UserId,
+    ApiKeyId, BlobId, CollectionId, DeliveryId, EventId, Id, InviteId, MediaId, Mint, RequestId, SegmentId, SessionId,
+    UploadTokenId, UserId, WebhookId,
 };
 pub use scope::{Scope, Scopes};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -9,6 +9,10 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 
 use crate::areas;
 use crate::error::ErrorEnvelope;
+use crate::wire::event::{
+    EventCollection, EventCollectionMedia, EventMedia, EventMediaDeleted, EventUser, EventWebhook, WebhookBody,
+    webhooks,
+};
 
 /// Title, servers, security; the routes add themselves.
 #[derive(OpenApi)]
@@ -19,7 +23,10 @@ use crate::error::ErrorEnvelope;
         license(name = "MIT OR Apache-2.0")
     ),
     servers((url = "/api/v1", description = "This server"), (url = "/v1", description = "The same routes")),
-    components(schemas(ErrorEnvelope)),
+    components(schemas(
+        ErrorEnvelope, WebhookBody<EventMedia>, WebhookBody<EventMediaDeleted>, WebhookBody<EventCollection>,
+        WebhookBody<EventCollectionMedia>, WebhookBody<EventUser>, WebhookBody<EventWebhook>
+    )),
     security(("bearer" = [])),
     modifiers(&Common)
 )]
@@ -29,6 +36,7 @@ struct Common;
 
 impl Modify for Common {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        openapi.webhooks = Some(webhooks());
         let components = openapi.components.get_or_insert_default();
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
         let bearer = bearer.description(Some(

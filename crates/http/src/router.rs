@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::{
     account, account_links, admin, api_keys, auth, changes, collection_archive, collections, events, invites, lookup,
-    media, server, sessions, upload_tokens, users, whoami,
+    media, server, sessions, upload_tokens, users, webhooks, whoami,
 };
 use crate::areas::routes;
 use crate::error::ApiError;
@@ -68,6 +68,12 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(events::stream))
         .routes(routes!(events::ticket))
         .routes(routes!(changes::list))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::rotate_secret))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::redeliver))
         // administration
         .routes(routes!(admin::users::create, admin::users::list))
         .routes(routes!(admin::users::get, admin::users::update, admin::users::delete))

@@ -12,6 +12,7 @@ use mv_app::accounts::register::NewAccount;
 use mv_app::net::{Outgoing, Own, Policy, Resolver};
 use mv_app::ops::root_key;
 use mv_app::start::{self, Parts};
+use mv_app::webhooks::deliver::Schedule;
 use mv_app::{App, Options, mail};
 use mv_blobs::{Blobs, DEFAULT_THREADS, KeyFileError, LocalStore, RootKey, VaultLock};
 use mv_core::entropy::{Entropy, SystemEntropy};
@@ -31,6 +32,8 @@ pub struct Machine {
     pub entropy: Arc<dyn Entropy>,
     /// From names to addresses.
     pub resolver: Resolver,
+    /// When deliveries to webhooks are tried.
+    pub webhooks: Schedule,
 }
 
 impl Default for Machine {
@@ -39,6 +42,7 @@ impl Default for Machine {
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(SystemEntropy),
             resolver: Resolver::default(),
+            webhooks: Schedule::default(),
         }
     }
 }
@@ -148,7 +152,7 @@ pub async fn open(
         clock: machine.clock,
         entropy: machine.entropy,
         outgoing: Outgoing::new(policy(settings, &public_url), machine.resolver)?,
-        options: options(settings, public_url),
+        options: options(settings, public_url, machine.webhooks),
         smtp: settings.smtp.clone(),
     });
     // Commands beside a server end at once: they send no mail.
@@ -232,7 +236,7 @@ pub fn store_options(settings: &Settings, machine: &Machine) -> mv_store::Option
     mv_store::Options { connections: usize::from(settings.database_connections), ..defaults }
 }
 
-fn options(settings: &Settings, public_url: String) -> Options {
+fn options(settings: &Settings, public_url: String, webhooks: Schedule) -> Options {
     let days = |span: Duration| u32::try_from(span.as_secs() / 86_400).unwrap_or(u32::MAX);
     Options {
         registration: match settings.registration {
@@ -247,6 +251,7 @@ fn options(settings: &Settings, public_url: String) -> Options {
         tombstone_days: days(settings.tombstone_retention),
         public_url,
         limits: settings.limits,
+        webhooks,
         users_lookup: settings.users_lookup,
         password_threads: std::thread::available_parallelism().map_or(1, usize::from),
     }
@@ -303,7 +308,9 @@ pub async fn rotate_root_key(settings: &Settings, machine: Machine) -> Result<(S
     let file = &settings.root_key_file;
     let current = Arc::new(RootKey::load(file)?);
     let next = Arc::new(RootKey::create(&RootKey::next_path(file), machine.entropy.as_ref())?);
-    let count = root_key::rotate(&vault.store, Arc::clone(&current), Arc::clone(&next), machine.entropy).await?;
+    let count =
+        root_key::rotate(&vault.store, Arc::clone(&current), Arc::clone(&next), machine.entropy, machine.clock.now())
+            .await?;
     RootKey::put_in_place(file, &current)?;
     vault.close().await;
     Ok((next.fingerprint(), count))

@@ -2,6 +2,7 @@
 
 use mv_core::mime::MediaType;
 use mv_core::taken::TakenSource;
+use mv_core::webhook::{DeliveryStatus, DisabledReason, Events};
 use mv_core::{Role, Scopes};
 
 use crate::{Cell, Column};
@@ -38,6 +39,36 @@ impl Column for TakenSource {
 
 impl Column for Scopes {
     const WANTED: &'static str = "scopes";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Some(Self::from_text(text)),
+            _ => None,
+        }
+    }
+}
+
+impl Column for DisabledReason {
+    const WANTED: &'static str = "why a webhook is off";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Self::parse(text),
+            _ => None,
+        }
+    }
+}
+
+impl Column for DeliveryStatus {
+    const WANTED: &'static str = "how a delivery stands";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Self::parse(text),
+            _ => None,
+        }
+    }
+}
+
+impl Column for Events {
+    const WANTED: &'static str = "types of events";
     fn from_cell(cell: Cell<'_>) -> Option<Self> {
         match cell {
             Cell::Text(text) => Some(Self::from_text(text)),

@@ -17,6 +17,8 @@ pub fn close(tx: &Tx, id: UserId, now: Timestamp) -> Result<()> {
         sql("DELETE FROM upload_tokens WHERE user_id = $1"),
         sql("DELETE FROM account_links WHERE user_id = $1"),
         sql("DELETE FROM event_tickets WHERE user_id = $1"),
+        // Their deliveries go in parts, as those of every webhook that is gone.
+        sql("DELETE FROM webhooks WHERE owner_id = $1"),
     ] {
         tx.changed(statement.bind(id))?;
     }

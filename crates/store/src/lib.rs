@@ -27,6 +27,7 @@ pub mod blobs;
 pub mod collection_media;
 pub mod collections;
 pub mod credentials;
+pub mod deliveries;
 pub mod erasure;
 pub mod event_tickets;
 pub mod events;
@@ -42,6 +43,7 @@ pub mod upload_tokens;
 pub mod usage;
 pub mod users;
 pub mod vault;
+pub mod webhooks;
 
 pub use db::conn::{Conn, Tx};
 pub use db::error::Error;

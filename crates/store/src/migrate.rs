@@ -65,6 +65,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0012_event_order",
     "0013_tokens_of_keys",
     "0014_event_tickets",
+    "0015_webhooks",
 ];
 
 /// Why a database cannot be opened.

@@ -9,6 +9,7 @@ use mediavault::settings::{Flag, Settings, Sources};
 use mediavault::wire::{self, Machine, Sharing, Vault};
 use mv_app::App;
 use mv_app::net::Resolver;
+use mv_app::webhooks::deliver::Schedule;
 use mv_core::entropy::SystemEntropy;
 use mv_store::{Error, Store, sql};
 use serde_json::Value;
@@ -30,6 +31,8 @@ pub struct Options {
     /// Who knows the addresses of names that webhooks are sent to; without one, `localhost` is this machine and every other
     /// name an address at which nobody is (RFC 5737). Tests ask no servers for names.
     pub resolver: Option<Resolver>,
+    /// When deliveries to webhooks are tried.
+    pub webhooks: Schedule,
 }
 
 impl Options {
@@ -42,6 +45,13 @@ impl Options {
     #[must_use]
     pub fn and(mut self, key: &'static str, value: impl ToString) -> Self {
         self.set.push((key, value.to_string()));
+        self
+    }
+
+    /// Deliveries to webhooks are tried so.
+    #[must_use]
+    pub fn delivering(mut self, webhooks: Schedule) -> Self {
+        self.webhooks = webhooks;
         self
     }
 
@@ -85,6 +95,7 @@ impl Server {
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
             resolver: options.resolver.clone().unwrap_or_else(names),
+            webhooks: options.webhooks.clone(),
         };
         let public_url = settings.public_url_at(address).to_string();
         let vault = wire::open(&settings, public_url, machine, Sharing::Alone).await.expect("the vault opens");
@@ -96,7 +107,11 @@ impl Server {
             mv_http::server::Options { shutdown_grace: Duration::from_secs(5), ..mv_http::server::Options::default() };
         let serving = mv_http::server::serve(listener, router, limits, stop.clone());
         tokio::spawn(mv_app::events::dispatch::run(app.clone(), stop.clone()));
-        let task = tokio::spawn(async move { serving.await.expect("the server runs") });
+        let deliverer = tokio::spawn(mv_app::webhooks::deliver::run(app.clone(), stop.clone()));
+        let task = tokio::spawn(async move {
+            serving.await.expect("the server runs");
+            deliverer.await.expect("deliveries end in order");
+        });
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let running = Mutex::new(Some((vault, task)));
         let inner = Inner { address, app, store, clock, backend, folder, database, stop, running, http };

@@ -147,6 +147,7 @@ impl App {
         let administered =
             self.store.write(move |tx: &Tx| -> Result<Administered> { change(tx, id, patch, now, &entries) }).await?;
         self.access.clear();
+        self.deliverer.accounts_changed();
         Ok(administered)
     }
 }

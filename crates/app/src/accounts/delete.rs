@@ -59,6 +59,7 @@ impl App {
             })
             .await?;
         self.access.clear();
+        self.deliverer.accounts_changed();
         self.keyring.forget(id);
         self.store.empty_log();
         tracing::info!(user.id = %id, "account {id} was deleted");

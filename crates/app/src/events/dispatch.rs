@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use mv_core::event::Recorded;
-use mv_store::{Dialect, events};
+use mv_store::{Dialect, deliveries, events};
 use tokio_util::sync::CancellationToken;
 
 use super::hub::Live;
@@ -76,7 +76,7 @@ impl App {
 
     /// Where handing on begins after a start.
     async fn first_undispatched(&self) -> Result<i64> {
-        self.dispatched_position().await
+        Ok(self.store.read(deliveries::handed_on).await?)
     }
 
     /// Hands on all events that are there.
@@ -98,6 +98,7 @@ impl App {
 
     /// First what must not be forgotten, then who listens.
     async fn hand_on(&self, page: Vec<Recorded>) -> Result<()> {
+        self.enqueue(&page).await?;
         for event in page {
             if self.hub.has(event.owner) {
                 self.hub.send(&Arc::new(Live::new(event)));

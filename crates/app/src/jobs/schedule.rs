@@ -8,8 +8,8 @@ use std::time::Duration;
 use mv_core::throttle::LONGEST;
 use mv_core::{SegmentId, Timestamp};
 use mv_store::{
-    account_links, audit, blobs, event_tickets, events, idempotency, invites, login_failures, media, sessions,
-    tombstones, upload_tokens,
+    account_links, audit, blobs, deliveries, event_tickets, events, idempotency, invites, login_failures, media,
+    sessions, tombstones, upload_tokens,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -157,8 +157,13 @@ impl App {
         self.store.write(move |tx| event_tickets::purge(tx, now)).await?;
         self.store.write(move |tx| invites::purge(tx, now.minus(DAY))).await?;
         self.store.write(move |tx| upload_tokens::purge(tx, now.minus(DAY))).await?;
-        // Never beyond what has been handed on.
-        let (told, until) = (days(self.options().event_days), self.dispatched.get());
+        let told = days(self.options().event_days);
+        while self.store.write(move |tx| deliveries::purge(tx, told, PURGE)).await? == u64::from(PURGE) {}
+        self.forget_orphaned_deliveries().await?;
+        // Never beyond what has been handed on, nor what a delivery still tells of.
+        let undelivered = self.store.read_slow(deliveries::first_undelivered).await?;
+        let handed_on = self.dispatched.get().min(self.store.read(deliveries::handed_on).await?);
+        let until = undelivered.map_or(handed_on, |first| handed_on.min(first - 1));
         while self.store.write(move |tx| events::prune(tx, told, until, PURGE)).await? == u64::from(PURGE) {}
         let forgotten = days(AUDIT_DAYS);
         while self.store.write(move |tx| audit::purge(tx, forgotten, PURGE)).await? == u64::from(PURGE) {}

@@ -1,15 +1,17 @@
-//! A new root key: every user's key is wrapped anew under it, in one transaction with the check value. No stored byte is
+//! A new root key: every user's key is wrapped anew under it, and secrets of webhooks sealed anew, in one transaction with
+//! the check value. No stored byte is
 //! touched, since bytes are sealed under the users' keys.
 
 use std::sync::Arc;
 
 use mv_blobs::RootKey;
-use mv_core::UserId;
 use mv_core::entropy::Entropy;
-use mv_store::{Store, Tx, vault};
+use mv_core::{Timestamp, UserId, WebhookId};
+use mv_store::{Store, Tx, vault, webhooks};
 use uuid::Uuid;
 
 use crate::start::ROOT_KEY_CHECK;
+use crate::webhooks::secrets::Secrets;
 use crate::{Error, Result};
 
 /// Keys read at once.
@@ -25,6 +27,7 @@ pub async fn rotate(
     current: Arc<RootKey>,
     next: Arc<RootKey>,
     entropy: Arc<dyn Entropy>,
+    now: Timestamp,
 ) -> Result<usize> {
     store
         .write(move |tx: &Tx| -> Result<usize> {
@@ -41,9 +44,32 @@ pub async fn rotate(
                 }
                 count += keys.len();
                 if keys.len() < PAGE as usize {
-                    return Ok(count);
+                    break;
                 }
             }
+            seal_webhooks_anew(tx, (&current, &next), now, entropy.as_ref())?;
+            Ok(count)
         })
         .await
+}
+
+/// Secrets of webhooks are sealed under a key of the root key.
+fn seal_webhooks_anew(
+    tx: &Tx,
+    (current, next): (&RootKey, &RootKey),
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<()> {
+    let (before, after) = (Secrets::new(current), Secrets::new(next));
+    let mut last = WebhookId::from_uuid(Uuid::nil());
+    loop {
+        let page = webhooks::sealed_any(tx, last, PAGE)?;
+        for sealed in &page {
+            webhooks::reseal_any(tx, &before.reseal(sealed, &after, now, entropy)?)?;
+            last = sealed.id;
+        }
+        if page.len() < PAGE as usize {
+            return Ok(());
+        }
+    }
 }

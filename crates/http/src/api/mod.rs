@@ -16,4 +16,5 @@ pub mod server;
 pub mod sessions;
 pub mod upload_tokens;
 pub mod users;
+pub mod webhooks;
 pub mod whoami;

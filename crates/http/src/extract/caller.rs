@@ -57,6 +57,8 @@ pub mod area {
         CollectionsWrite = Area::Scoped(&[Scope::CollectionsWrite]);
         /// What is in collections: the items too are shown, or their bytes.
         CollectionContents = Area::Scoped(&[Scope::MediaRead, Scope::CollectionsRead]);
+        /// Webhooks, to be read and changed.
+        WebhooksWrite = Area::Scoped(&[Scope::WebhooksWrite]);
         /// Accounts, to be read.
         UsersRead = Area::Scoped(&[Scope::UsersRead]);
         /// What happened, and what changed.

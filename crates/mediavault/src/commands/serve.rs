@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mv_app::App;
 use mv_app::events::dispatch;
 use mv_app::jobs::schedule;
+use mv_app::webhooks::deliver;
 use mv_http::{router, server};
 use tokio::net::TcpListener;
 
@@ -69,6 +70,7 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     vault.first_admin(settings).await.map_err(ServeFailure::Admin)?;
     let timetable = tokio::spawn(schedule::run(vault.app.clone(), stop.clone()));
     let dispatcher = tokio::spawn(dispatch::run(vault.app.clone(), stop.clone()));
+    let deliverer = tokio::spawn(deliver::run(vault.app.clone(), stop.clone()));
     let certificate = tls::prepare(settings, &public_url, bound, Machine::default().clock)?;
     let setup = vault.app.setup_link().await.map_err(ServeFailure::Setup)?;
     let fingerprint = certificate.as_ref().and_then(|ready| ready.fingerprint.clone());
@@ -89,6 +91,10 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     // The timetable stops with the same signal; what it was doing may be done twice.
     timetable.abort();
     dispatcher.abort();
+    // Deliveries under way have a moment to end; it began with the signal.
+    if deliverer.await.is_err() {
+        tracing::error!("deliveries to webhooks ended out of order");
+    }
     vault.close().await;
     tracing::info!("stopped");
     Ok(())
