@@ -21,6 +21,7 @@ mod secret;
 pub mod start;
 mod upload_rights;
 pub mod view;
+mod webhook_secrets;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -101,7 +102,7 @@ pub struct App {
     pub(crate) hub: Arc<events::hub::Hub>,
     pub(crate) dispatched: events::dispatch::Progress,
     pub(crate) outgoing: net::Outgoing,
-    pub(crate) webhook_secrets: webhooks::secrets::Secrets,
+    pub(crate) webhook_secrets: webhook_secrets::Secrets,
     pub(crate) deliverer: webhooks::Signal,
     options: Options,
 }

@@ -23,8 +23,8 @@ use crate::mail::{Outbox, Smtp};
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
 use crate::net::Outgoing;
+use crate::webhook_secrets::Secrets;
 use crate::webhooks::Signal;
-use crate::webhooks::secrets::Secrets;
 use crate::{App, Error, Options, Result};
 
 /// Everything an `App` is made of.

@@ -4,7 +4,7 @@
 use mv_core::webhook::{Delivery, DeliveryStatus};
 use mv_core::{DeliveryId, Timestamp, WebhookId};
 
-use crate::{Conn, Error, FromRow, Result, Row, Tx, per, sql};
+use crate::{Conn, Error, FromRow, Result, Row, Tx, sql};
 
 macro_rules! delivery_columns {
     () => {
@@ -189,9 +189,5 @@ pub fn purge(tx: &Tx, oldest: Timestamp, limit: u32) -> Result<u64> {
 
 /// The earliest event that some delivery still tells of.
 pub fn first_undelivered(db: &Conn) -> Result<Option<i64>> {
-    db.one(per(
-        db,
-        "SELECT min(position) FROM deliveries INDEXED BY deliveries_due_idx WHERE next_at IS NOT NULL",
-        "SELECT min(position) FROM deliveries WHERE next_at IS NOT NULL",
-    ))
+    db.one(sql("SELECT min(position) FROM deliveries WHERE next_at IS NOT NULL"))
 }

@@ -162,7 +162,9 @@ impl App {
         self.forget_orphaned_deliveries().await?;
         // Never beyond what has been handed on, nor what a delivery still tells of.
         let undelivered = self.store.read_slow(deliveries::first_undelivered).await?;
-        let handed_on = self.dispatched.get().min(self.store.read(deliveries::handed_on).await?);
+        let handed_on = self.dispatched.get();
+        // What was found to be for no webhook is noted now and then only; from here on it must be.
+        self.store.write(move |tx| deliveries::set_handed_on(tx, handed_on)).await?;
         let until = undelivered.map_or(handed_on, |first| handed_on.min(first - 1));
         while self.store.write(move |tx| events::prune(tx, told, until, PURGE)).await? == u64::from(PURGE) {}
         let forgotten = days(AUDIT_DAYS);

@@ -1,6 +1,5 @@
 //! A new root key: every user's key is wrapped anew under it, and secrets of webhooks sealed anew, in one transaction with
-//! the check value. No stored byte is
-//! touched, since bytes are sealed under the users' keys.
+//! the check value. No stored byte is touched, since bytes are sealed under the users' keys.
 
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use mv_store::{Store, Tx, vault, webhooks};
 use uuid::Uuid;
 
 use crate::start::ROOT_KEY_CHECK;
-use crate::webhooks::secrets::Secrets;
+use crate::webhook_secrets::Secrets;
 use crate::{Error, Result};
 
 /// Keys read at once.

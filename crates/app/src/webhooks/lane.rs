@@ -11,7 +11,7 @@ use mv_core::webhook::Delivery;
 use mv_core::{DeliveryId, Timestamp};
 use uuid::Uuid;
 
-use super::secrets::Signer;
+use crate::webhook_secrets::Signer;
 
 /// Deliveries under way to a receiver of which nothing is known yet.
 const FIRST_WINDOW: usize = 2;

@@ -4,12 +4,12 @@
 //! Promise: once an event is committed, each webhook that wants it gets it at least once or its owner sees why not; a
 //! receiver that hangs delays nobody else. Not here: which addresses may be reached (`net`).
 
+mod cleanup;
 pub mod deliver;
 mod enqueue;
 pub mod history;
 mod lane;
 pub mod manage;
-pub mod secrets;
 mod settle;
 
 use std::collections::HashSet;

@@ -91,6 +91,13 @@ impl World {
         if wanted("$token") {
             things.insert("$token".into(), id_of(&of.post("/upload-tokens", json!({})).await.expect(201)));
         }
+        if wanted("$hook") || wanted("$delivery") {
+            let body = json!({ "url": "http://hooks.example/", "events": ["*"] });
+            let hook = id_of(&of.post("/webhooks", body).await.expect(201));
+            let sent = of.post_empty(&format!("/webhooks/{hook}/test")).await.expect(201);
+            things.insert("$hook".into(), hook);
+            things.insert("$delivery".into(), id_of(&sent));
+        }
         if wanted("$invite") {
             let made = self.root.post("/admin/invites", json!({})).await.expect(201);
             things.insert("$invite".into(), id_of(&made));
@@ -127,6 +134,7 @@ impl World {
                 ("links", "SELECT count(*), 0 FROM account_links"),
                 ("usage", "SELECT count(*), CAST(coalesce(sum(bytes + trash_bytes), 0) AS BIGINT) FROM usage"),
                 ("events", "SELECT count(*), 0 FROM events"),
+                ("webhooks", "SELECT count(*), CAST(coalesce(sum(updated_at / 1000), 0) AS BIGINT) FROM webhooks"),
                 ("tickets", "SELECT count(*), 0 FROM event_tickets"),
                 ("answers", "SELECT count(*), 0 FROM idempotency"),
             ] {
@@ -166,6 +174,8 @@ pub(crate) fn nothing(things: &Things) -> Things {
         ("$session", "ses"),
         ("$key", "key"),
         ("$token", "upt"),
+        ("$hook", "whk"),
+        ("$delivery", "dlv"),
         ("$invite", "inv"),
         ("$user", "user"),
     ] {
@@ -187,6 +197,8 @@ pub(crate) fn path_of(template: &str) -> String {
                 "upload-tokens" => "$token",
                 "invites" => "$invite",
                 "users" => "$user",
+                "webhooks" => "$hook",
+                "deliveries" => "$delivery",
                 other => panic!("{template}: what is an id behind {other}?"),
             };
         }

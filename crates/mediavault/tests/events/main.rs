@@ -9,5 +9,6 @@
 mod changes;
 mod mirror;
 mod order;
+mod ssrf;
 mod streams;
 mod tickets;

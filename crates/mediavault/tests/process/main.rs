@@ -20,6 +20,7 @@ mod kill_storm;
 mod ledger;
 mod logs;
 mod order;
+mod outgoing;
 mod person;
 mod program;
 mod refusals;

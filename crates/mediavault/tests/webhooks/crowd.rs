@@ -1,9 +1,11 @@
 //! Many receivers at once: those that hang are in nobody's way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mv_app::webhooks::deliver::Schedule;
 use mv_testkit::{Options, Reply, Sink, on_both};
+
+use tokio::time::Instant;
 
 use super::{event, hook};
 

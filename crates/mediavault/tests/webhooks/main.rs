@@ -1,11 +1,6 @@
 //! Webhooks, on both databases: made and changed by their owners alone, signed, tried until they are taken, and no
 //! receiver in the way of another.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests stop at once when anything is not as it must be"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at once when anything is not as it must be")]
 
 mod bodies;
 mod crowd;
