@@ -8,12 +8,14 @@ use std::sync::atomic::Ordering;
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use mv_blobs::{Expect, Incoming, Manifest, NewBlob, Segment, Stored};
+use mv_core::collection::Collection;
 use mv_core::entropy::Entropy;
 use mv_core::event::Happened;
 use mv_core::filename::FileName;
 use mv_core::id::SegmentKind;
 use mv_core::media::{Labels, Media};
 use mv_core::taken::{Taken, TakenSource};
+use mv_core::upload_token::UploadToken;
 use mv_core::{Caller, Checksum, Code, CollectionId, Error, EventId, SegmentId, Timestamp};
 use mv_store::blobs::{BlobRow, SegmentRow};
 use mv_store::idempotency::Key;
@@ -117,7 +119,8 @@ impl App {
     /// Begins an upload (U0): refused at once where its declared length cannot fit.
     ///
     /// # Errors
-    /// `payload_too_large`, `quota_exceeded`, `insufficient_storage` by the declared length.
+    /// `payload_too_large`, `quota_exceeded`, `insufficient_storage` by the declared length; `forbidden` where an upload
+    /// token is used up.
     pub async fn begin_upload(&self, caller: &Caller, announced: Announced, retry: Option<Retry>) -> Result<Receiving> {
         mv_blobs::failpoint::hit("C0");
         let limit = self.options().max_upload_bytes;
@@ -133,6 +136,8 @@ impl App {
                 received: 0,
             });
         }
+        let bound = self.token_limit(caller, announced.least()).await?;
+        let limit = bound.map_or(limit, |most| most.min(limit));
         if announced.least() > CHECK_AHEAD {
             self.check_room(caller, announced.least()).await?;
         }
@@ -159,7 +164,7 @@ impl App {
         if let Some(quota) = user.and_then(|user| user.quota_bytes)
             && held.bytes.saturating_add(held.trash_bytes).saturating_add(length) > quota
         {
-            return Err(over_quota(held.trash_bytes).into());
+            return Err(over_quota(caller, held.trash_bytes).into());
         }
         let space = self.blobs.space().await?;
         if length > space.free_bytes {
@@ -359,22 +364,29 @@ impl Plan {
     fn write(&self, tx: &Tx) -> Result<Written> {
         let owner = self.item.owner_id;
         let quota = users::find(tx, owner)?.filter(|user| !user.disabled).ok_or_else(Error::not_found)?.quota_bytes;
-        let fits = usage::add(tx, &self.item, quota)?;
+        let mut item = self.item.clone();
+        let token = upload_rights::token_of(tx, &self.caller)?;
+        if let Some(token) = &token {
+            upload_rights::admit(token, &mut item)?;
+        }
+        let fits = usage::add(tx, &item, quota)?;
         if self.fields.existing
-            && let Some(item) = self.existing(tx)?
+            && let Some(existing) = self.existing(tx)?
         {
             if fits {
-                usage::remove(tx, &self.item)?;
+                usage::remove(tx, &item)?;
             }
-            return Ok(Written::Existing(item));
+            return Ok(Written::Existing(existing));
         }
         if self.fields.reject_deleted && self.were_deleted(tx)? {
             return Err(previously_deleted().into());
         }
         if !fits {
-            return Err(over_quota(usage::of(tx, owner)?.trash_bytes).into());
+            return Err(over_quota(&self.caller, usage::of(tx, owner)?.trash_bytes).into());
         }
-        let mut item = self.item.clone();
+        if let Some(token) = &token {
+            upload_rights::count_in(tx, token, &item)?;
+        }
         (item.blob_id, item.checksum_sealed) = blobs::refer(tx, &self.blob, &self.segments)?;
         if let Some(text) = &self.fields.taken_at_local {
             let zone = users::find(tx, owner)?.map_or_else(String::new, |user| user.time_zone);
@@ -382,8 +394,8 @@ impl Plan {
         }
         media::insert(tx, &item).map_err(|error| unique(error, &EXTERNAL_ID))?;
         self.record(tx, Happened::MediaUploaded(item.reference()), 0)?;
-        if let Some(collection) = self.fields.collection_id {
-            self.add_to_collection(tx, collection)?;
+        if let Some(collection) = self.collection(tx, token.as_ref())? {
+            self.add_to_collection(tx, &collection)?;
         }
         Ok(Written::New(item))
     }
@@ -404,14 +416,27 @@ impl Plan {
         }
     }
 
-    fn add_to_collection(&self, tx: &Tx, id: CollectionId) -> Result<()> {
-        let collection = collection_to_change(tx, &self.caller, id).map_err(|error| {
+    /// Where the item goes as well: where its sender says, or the token. The issuer's right to that one was asked when the
+    /// token was made; where it was deleted since, the item is kept all the same.
+    fn collection(&self, tx: &Tx, token: Option<&UploadToken>) -> Result<Option<Collection>> {
+        if let Some(token) = token {
+            return match token.collection_id {
+                Some(id) => Ok(collections::find_for_change(tx, token.user_id, id)?),
+                None => Ok(None),
+            };
+        }
+        let Some(id) = self.fields.collection_id else { return Ok(None) };
+        collection_to_change(tx, &self.caller, id).map(Some).map_err(|error| {
             if error.is(Code::NotFound) {
                 Error::invalid("collection_id", "Is not one of your collections").into()
             } else {
                 error
             }
-        })?;
+        })
+    }
+
+    fn add_to_collection(&self, tx: &Tx, collection: &Collection) -> Result<()> {
+        let id = collection.id;
         let added = collection_media::append(tx, id, &[self.item.id], self.item.owner_id, self.now)?;
         collections::touch(tx, id, 1, self.now)?;
         self.record(tx, Happened::CollectionMediaAdded(collection.reference(), added), 1)
@@ -466,7 +491,11 @@ pub(crate) fn previously_deleted() -> Error {
     Error::new(Code::PreviouslyDeleted, "These bytes were deleted before")
 }
 
-fn over_quota(trash_bytes: u64) -> Error {
+/// The holder of a token is told nothing of the account.
+fn over_quota(caller: &Caller, trash_bytes: u64) -> Error {
+    if let Caller::UploadToken { .. } = caller {
+        return Error::new(Code::QuotaExceeded, "There is no room left");
+    }
     let message = format!("The quota is used up; emptying the trash would free {trash_bytes} bytes");
     Error::new(Code::QuotaExceeded, message)
 }

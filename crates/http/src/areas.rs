@@ -4,17 +4,14 @@
 
 use std::any::TypeId;
 
-use axum::routing::MethodRouter;
 use mv_core::Scope;
 use mv_core::access::Area;
 use serde_json::Value;
 use utoipa::openapi::SecurityRequirement;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem, Paths};
-use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::extract::caller::area;
-use crate::state::AppState;
 
 /// The member of an operation that names its part: `anonymous`, `any`, `account`, `admin`, `upload`, or `scope:` with the
 /// scopes that a key needs, a comma between them.
@@ -22,9 +19,11 @@ pub const EXTENSION: &str = "x-area";
 
 /// Handlers of one path as routes, each described with the part that it belongs to.
 macro_rules! routes {
-    ($($handler:path),+ $(,)?) => {
-        $crate::areas::joined([$($crate::areas::described(::utoipa_axum::routes!($handler), $handler)),+])
-    };
+    ($($handler:path),+ $(,)?) => {{
+        let (schemas, _, methods) = ::utoipa_axum::routes!($($handler),+);
+        let paths = [$($crate::areas::described(::utoipa_axum::routes!($handler).1, $handler)),+];
+        (schemas, $crate::areas::joined(paths), methods)
+    }};
 }
 pub(crate) use routes;
 
@@ -58,27 +57,22 @@ handles!(A B C D E G H);
 handles!(A B C D E G H I);
 handles!(A B C D E G H I J);
 
-/// A route, described with the part that its handler belongs to and the scopes that a key needs for it.
-pub fn described<P, H: Handles<P>>(route: UtoipaMethodRouter<AppState>, _: H) -> UtoipaMethodRouter<AppState> {
-    let (schemas, mut paths, methods) = route;
+/// Paths of one handler, described with the part that it belongs to and the scopes that a key needs for it.
+pub fn described<P, H: Handles<P>>(mut paths: Paths, _: H) -> Paths {
     for operation in paths.paths.values_mut().flat_map(operations) {
         describe(operation, H::area());
     }
-    (schemas, paths, methods)
+    paths
 }
 
-/// Several routes of one path as one.
-pub fn joined<const N: usize>(routes: [UtoipaMethodRouter<AppState>; N]) -> UtoipaMethodRouter<AppState> {
-    let mut all = (Vec::new(), Paths::new(), MethodRouter::new());
-    for (schemas, paths, methods) in routes {
-        all.0.extend(schemas);
-        for (path, item) in paths.paths {
-            match all.1.paths.get_mut(&path) {
-                Some(known) => known.merge_operations(item),
-                None => drop(all.1.paths.insert(path, item)),
-            }
+/// The paths of several handlers together.
+pub fn joined<const N: usize>(each: [Paths; N]) -> Paths {
+    let mut all = Paths::new();
+    for (path, item) in each.into_iter().flat_map(|paths| paths.paths) {
+        match all.paths.get_mut(&path) {
+            Some(known) => known.merge_operations(item),
+            None => drop(all.paths.insert(path, item)),
         }
-        all.2 = all.2.merge(methods);
     }
     all
 }

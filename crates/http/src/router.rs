@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::{
     account, account_links, admin, api_keys, auth, collection_archive, collections, invites, lookup, media, server,
-    sessions, users, whoami,
+    sessions, upload_tokens, users, whoami,
 };
 use crate::areas::routes;
 use crate::error::ApiError;
@@ -38,6 +38,8 @@ fn api() -> OpenApiRouter<AppState> {
         // credentials of programs
         .routes(routes!(api_keys::create, api_keys::list))
         .routes(routes!(api_keys::delete))
+        .routes(routes!(upload_tokens::create))
+        .routes(routes!(upload_tokens::delete))
         // links that work once
         .routes(routes!(account_links::set_up))
         .routes(routes!(account_links::forgot_password))

@@ -1,7 +1,7 @@
 //! The audit trail of accounts, keys and the server. Content has its events; both are read together (`app::ops::audit`).
 
-use mv_core::EventId;
 use mv_core::audit::{AuditFilter, Entry, Recorded};
+use mv_core::{EventId, Timestamp};
 
 use crate::{Conn, Result, Sql, Tx, row, sql};
 
@@ -22,6 +22,13 @@ pub fn append(tx: &Tx, entry: &Entry) -> Result<()> {
         .bind(entry.at),
     )?;
     Ok(())
+}
+
+/// Forgets up to `limit` entries from before this; returns how many.
+pub fn purge(tx: &Tx, before: Timestamp, limit: u32) -> Result<u64> {
+    let statement = sql("DELETE FROM audit WHERE id IN
+                         (SELECT id FROM audit WHERE created_at < $1 ORDER BY created_at LIMIT $2)");
+    tx.changed(statement.bind(before).bind(limit))
 }
 
 /// The newest entries and events that fit, newest first: those behind `after`, or from the newest on. Ids grow with time,

@@ -6,6 +6,7 @@ use mv_core::{Client, Role};
 use mv_store::{Tx, audit, sessions, users};
 
 use super::register::NewAccount;
+use crate::auth::throttle::forget;
 use crate::{App, Creation, Result};
 
 impl App {
@@ -37,12 +38,13 @@ impl App {
         mv_core::password::check_password("password", password)?;
         let user = self.account_of(login).await?;
         let hash = self.passwords.hash(password).await?;
-        let (id, now) = (user.id, self.now());
+        let (id, now, failures) = (user.id, self.now(), self.throttle.account(&user));
         let entry = self.operated("user.password_reset", id.to_string());
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 users::set_password(tx, id, &hash, now)?;
                 sessions::revoke_all(tx, id, now)?;
+                forget(tx, &failures)?;
                 audit::append(tx, &entry)?;
                 Ok(())
             })

@@ -10,9 +10,11 @@ use mv_store::{Tx, account_links, audit, sessions, users};
 
 use super::register::LOGIN_NAMES;
 use super::secret;
+use crate::auth::throttle::forget;
 use crate::error::taken;
+use crate::idempotency::keep_answer;
 use crate::mail::Letter;
-use crate::{App, Result};
+use crate::{App, Creation, Result};
 
 /// Mails with a reset link that one account may get in an hour, so that nobody can flood a mailbox.
 const RESETS_PER_HOUR: u64 = 5;
@@ -22,10 +24,17 @@ impl App {
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn create_reset_link(&self, caller: Option<&Caller>, user: UserId, client: &Client) -> Result<String> {
+    pub async fn create_reset_link(
+        &self,
+        caller: Option<&Caller>,
+        user: UserId,
+        client: &Client,
+        creation: Creation<String>,
+    ) -> Result<String> {
         let (secret, hash) = secret::make(self.entropy.as_ref());
         let entry = self.audit_of(caller, client, "reset_link.created", user.to_string());
-        let now = self.now();
+        let (url, now) = (LinkKind::Reset.url(&self.options().public_url, &secret), self.now());
+        let answer = self.answer_to_keep(&creation, &url)?;
         self.store
             .write(move |tx: &Tx| -> Result<()> {
                 if users::find_for_change(tx, user)?.is_none() {
@@ -34,10 +43,10 @@ impl App {
                 let link = Link { user_id: Some(user), email: None };
                 account_links::insert(tx, &hash, LinkKind::Reset, &link, now)?;
                 audit::append(tx, &entry)?;
-                Ok(())
+                keep_answer(tx, answer.as_ref())
             })
             .await?;
-        Ok(LinkKind::Reset.url(&self.options().public_url, &secret))
+        Ok(url)
     }
 
     /// Asks for a mail with a reset link. All that depends on the account is done later, by the mailer.
@@ -90,6 +99,8 @@ impl App {
         let (hash, now) = (secret::hash(secret), self.now());
         let found = self.store.read(move |db| account_links::find(db, &hash, LinkKind::Reset, now)).await?;
         let user = found.and_then(|link| link.user_id).ok_or_else(secret::gone)?;
+        let held = self.store.read(move |db| users::find(db, user)).await?.ok_or_else(secret::gone)?;
+        let failures = self.throttle.account(&held);
         let password_hash = self.passwords.hash(password).await?;
         let entry = self.audit(None, client, "user.password_reset", user.to_string());
         let now = self.now();
@@ -100,6 +111,7 @@ impl App {
                 }
                 users::set_password(tx, user, &password_hash, now)?;
                 sessions::revoke_all(tx, user, now)?;
+                forget(tx, &failures)?;
                 audit::append(tx, &entry)?;
                 Ok(())
             })

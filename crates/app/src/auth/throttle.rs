@@ -7,7 +7,7 @@ use mv_blobs::RootKey;
 use mv_core::audit::Entry;
 use mv_core::network::network;
 use mv_core::throttle::{FREE_OF_ACCOUNT, FREE_OF_ADDRESS, LONGEST, wait};
-use mv_core::user::fold_login;
+use mv_core::user::{User, fold_login};
 use mv_core::{Client, Code, Error, Timestamp, UserId};
 use mv_store::login_failures::{self, Key};
 use mv_store::{Conn, Tx, audit};
@@ -42,6 +42,14 @@ impl Throttle {
     /// the owner from it.
     pub(crate) fn proof(&self, user: UserId) -> Guess {
         Guess { account: self.hash("proof", user.uuid().as_bytes()), address: None }
+    }
+
+    /// All that is counted against an account, by either of its names; for a new password, after which old guesses say
+    /// nothing.
+    pub(crate) fn account(&self, user: &User) -> Vec<Key> {
+        let names = std::iter::once(user.email.as_str()).chain(user.username.as_deref());
+        let logins = names.map(|name| self.login(name, &Client::default()).account);
+        logins.chain([self.proof(user.id).account]).collect()
     }
 
     fn hash(&self, kind: &str, what: &[u8]) -> Key {
@@ -81,6 +89,14 @@ pub(crate) fn may_guess(db: &Conn, guess: &Guess, now: Timestamp) -> Result<()> 
 pub(crate) fn guessed_right(tx: &Tx, guess: &Guess, now: Timestamp) -> Result<()> {
     may_guess(tx, guess, now)?;
     Ok(login_failures::clear(tx, &guess.account)?)
+}
+
+/// Forgets failures.
+pub(crate) fn forget(tx: &Tx, keys: &[Key]) -> Result<()> {
+    for key in keys {
+        login_failures::clear(tx, key)?;
+    }
+    Ok(())
 }
 
 fn too_soon(until: Timestamp, now: Timestamp) -> Error {

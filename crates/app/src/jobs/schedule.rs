@@ -8,7 +8,7 @@ use std::time::Duration;
 use mv_core::throttle::LONGEST;
 use mv_core::{SegmentId, Timestamp};
 use mv_store::{
-    account_links, blobs, idempotency, invites, login_failures, media, sessions, tombstones, upload_tokens,
+    account_links, audit, blobs, idempotency, invites, login_failures, media, sessions, tombstones, upload_tokens,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 /// Rows looked at in one transaction.
 const BATCH: u32 = 100;
+/// Days that the audit trail reaches back.
+const AUDIT_DAYS: u32 = 365;
+/// Rows deleted in one transaction.
+const PURGE: u32 = 1000;
 
 /// Runs the timetable until told to stop.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
@@ -151,6 +155,8 @@ impl App {
         self.store.write(move |tx| account_links::purge(tx, now.minus(DAY))).await?;
         self.store.write(move |tx| invites::purge(tx, now.minus(DAY))).await?;
         self.store.write(move |tx| upload_tokens::purge(tx, now.minus(DAY))).await?;
+        let forgotten = days(AUDIT_DAYS);
+        while self.store.write(move |tx| audit::purge(tx, forgotten, PURGE)).await? == u64::from(PURGE) {}
         Ok(())
     }
 

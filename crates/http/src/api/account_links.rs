@@ -1,6 +1,7 @@
 //! Links that work once: the first administrator, a forgotten password, a new address (contract section 3).
 
 use axum::extract::State;
+use axum::response::Response;
 use mv_app::accounts::register::NewAccount;
 use mv_core::UserId;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use crate::envelope::{Accepted, Answer, Envelope, NoContent};
 use crate::error::ApiError;
 use crate::extract::body::Json;
 use crate::extract::caller::{Auth, Sender, area};
+use crate::extract::creating::{CreationKey, IdempotencyParameter, Made};
 use crate::extract::path::Path;
 use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
@@ -129,7 +131,7 @@ pub struct ResetLink {
 
 /// Make a link to a new password for a user, to be handed over by other means than mail. It works once, for an hour.
 #[utoipa::path(post, path = "/admin/users/{id}/reset-link", operation_id = "admin.users.resetLink", tag = "admin",
-    params(("id" = String, Path, description = "The user.")),
+    params(("id" = String, Path, description = "The user."), IdempotencyParameter),
     responses((status = 201, description = "The link.", body = Envelope<ResetLink>)))]
 pub async fn create_reset_link(
     State(state): State<AppState>,
@@ -137,7 +139,9 @@ pub async fn create_reset_link(
     _: Query<NoParameters>,
     Auth(auth, _): Auth<area::Admin>,
     Sender(client): Sender,
-) -> Result<Answer<ResetLink>, ApiError> {
-    let url = state.app.create_reset_link(Some(&auth.caller), id, &client).await?;
-    Ok(Answer::created(ResetLink { url }))
+    key: CreationKey,
+) -> Result<Response, ApiError> {
+    let make = |creation| state.app.create_reset_link(Some(&auth.caller), id, &client, creation);
+    let show = |url: &String| Made { data: ResetLink { url: url.clone() }, location: None };
+    key.make(&state.app, auth.caller.user(), "admin.users.resetLink", show, make).await
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mv_app::{App, Begun, Creation, Sent};
@@ -84,6 +85,16 @@ fn fingerprint(bytes: &[u8]) -> [u8; 32] {
     });
     let said = canonical.as_ref().map_or(bytes, |text| text.as_bytes());
     Sha256::digest(said).into()
+}
+
+/// Of a request without a body: what it says is its path.
+impl<S: Send + Sync> FromRequestParts<S> for CreationKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let IdempotencyKey(key) = IdempotencyKey::from_request_parts(parts, state).await?;
+        Ok(Self::new(key, parts.uri.path().as_bytes()))
+    }
 }
 
 /// A thing that was made, as the answer shows it.

@@ -79,7 +79,7 @@ async fn change(app: &App, command: AdminCommand, secret: &str) -> mv_app::Resul
         AdminCommand::List => return list(app).await,
         AdminCommand::ResetLink(Account { login }) => {
             let user = app.account_of(&login).await?;
-            return Ok(app.create_reset_link(None, user.id, &Client::default()).await? + "\n");
+            return Ok(app.create_reset_link(None, user.id, &Client::default(), Creation::default()).await? + "\n");
         }
         AdminCommand::Invite(invite) => return invited(app, invite).await,
         AdminCommand::Disable(Account { login }) => (login, Act::Disable, "is disabled; its sessions have ended"),

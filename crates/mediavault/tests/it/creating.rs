@@ -58,6 +58,16 @@ on_both!(a_retry_makes_nothing_new, with_administrator(), |server| async move {
             actor.send(sent).await.error_on(400, "validation_error", &["Idempotency-Key"]);
         }
     }
+    // Without a body it is the path that counts.
+    let users = admin.get("/admin/users").await.expect(200);
+    let link = |place: usize| format!("/admin/users/{}/reset-link", users[place]["id"].as_str().unwrap());
+    let keyed_link = |place: usize| {
+        let request = admin.request(Method::POST, &link(place)).header("idempotency-key", "k-1");
+        admin.send(request)
+    };
+    let first = keyed_link(0).await.expect(201);
+    assert_eq!(keyed_link(0).await.expect(201), first);
+    keyed_link(1).await.error_on(409, "conflict", &["Idempotency-Key"]);
     assert_eq!(admin.get("/collections").await.expect(200).as_array().unwrap().len(), 1);
     assert_eq!(admin.get("/admin/users").await.expect(200).as_array().unwrap().len(), 3);
     assert_eq!(admin.get("/admin/invites").await.expect(200).as_array().unwrap().len(), 1);

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 mod api_keys;
 mod scopes;
+mod token_races;
+mod tokens;
 
 /// Every scope.
 const ALL: [&str; 7] = [

@@ -137,3 +137,32 @@ on_both!(without_a_mail_server_the_answer_is_the_same, |server| async move {
     }
     assert_eq!(audited(&server, "user.password_forgotten").await, []);
 });
+
+on_both!(a_new_password_forgets_old_guesses, with_root(), |server| async move {
+    let (root, ann, nobody) = (root(&server).await, server.user("ann").await, server.anonymous());
+    ann.patch("/users/me", json!({ "username": "ann" })).await.expect(200);
+    for name in [ann.email.as_str(), "ann"] {
+        for _ in 0..10 {
+            assert_eq!(login(&server, name, "a wrong password").await, 401);
+        }
+        assert_eq!(login(&server, name, PASSWORD).await, 429, "{name} has to wait");
+    }
+    let token = secret(&reset_url(&root, &ann.id).await);
+    assert_eq!(nobody.post("/auth/password/reset", with(&token, OTHER)).await.status, 204);
+    for name in [ann.email.as_str(), "ann"] {
+        assert_eq!(login(&server, name, OTHER).await, 200, "{name}");
+    }
+});
+
+on_both!(the_trail_reaches_back_a_year, with_root(), |server| async move {
+    let entries = |server: Server| async move {
+        server.store().read(|db| db.one::<i64>(sql("SELECT count(*) FROM audit"))).await.unwrap()
+    };
+    assert!(entries(server.clone()).await > 0);
+    server.clock().advance(DAY * 364);
+    server.app().run_scheduled(mv_app::jobs::schedule::Work::Expired).await.unwrap();
+    assert!(entries(server.clone()).await > 0);
+    server.clock().advance(DAY * 2);
+    server.app().run_scheduled(mv_app::jobs::schedule::Work::Expired).await.unwrap();
+    assert_eq!(entries(server.clone()).await, 0);
+});

@@ -9,6 +9,7 @@
     reason = "tests stop at once when anything is not as it must be"
 )]
 
+mod accounts;
 mod administration;
 mod crash_points;
 mod deletions;

@@ -69,7 +69,7 @@ pub struct UploadForm {
         ("Content-Disposition" = Option<String>, Header, description = "Of a raw body: `attachment; filename*=UTF-8''...`.")),
     request_body(description = "A form, or the file itself under its own content type.", content(
         (UploadForm = "multipart/form-data"), (Binary = "application/octet-stream"))),
-    responses((status = 201, description = "The new item.", body = Envelope<MediaOut>),
+    responses((status = 201, description = "The new item; for an upload token only its id and status.", body = Envelope<UploadedOut>),
         (status = 200, description = "The caller's own item that already has these bytes.", body = Envelope<MediaOut>)))]
 pub async fn upload(
     State(state): State<AppState>,
@@ -96,7 +96,7 @@ pub async fn upload(
         Kind::Raw => job.raw(&headers, body).await?,
     };
     Ok(match uploaded {
-        Uploaded::New(view) => created(view),
+        Uploaded::New(view) => created(&auth.caller, view),
         Uploaded::Existing(view) => existing(view),
         Uploaded::Replayed(answer) => replayed(&answer)?,
     })
@@ -159,7 +159,7 @@ impl Job<'_> {
             receiving.write(bytes).await?;
         }
         hashing.finish()?;
-        let finished = self.state.app.finish_upload(self.caller, receiving, fields, render()).await;
+        let finished = self.state.app.finish_upload(self.caller, receiving, fields, render(self.caller)).await;
         finished.map_err(|error| match self.digests.name_of_sha256() {
             Some(name) if by_header && error.is(Code::ChecksumMismatch) => differs(name).into(),
             _ => error.into(),
@@ -198,7 +198,7 @@ impl Job<'_> {
         check_repeats(&text)?;
         let fields = fields(text, filename)?;
         hashing.finish()?;
-        Ok(self.state.app.finish_upload(self.caller, receiving, fields, render()).await?)
+        Ok(self.state.app.finish_upload(self.caller, receiving, fields, render(self.caller)).await?)
     }
 
     async fn file<S>(
@@ -305,6 +305,39 @@ fn unreadable(error: ReadError<axum::Error>) -> ApiError {
     }
 }
 
+/// A new item, as far as its sender may know it.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum UploadedOut {
+    /// To the account itself.
+    Item(Box<MediaOut>),
+    /// To whoever holds an upload token.
+    Receipt(Receipt),
+}
+
+/// That an upload came, and as what.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UploadReceipt)]
+pub struct Receipt {
+    /// The new item's id.
+    #[schema(example = "media_01h455vb4pex5vsknk084sn02q")]
+    id: String,
+    /// `processing`, `ready` or `failed`.
+    #[schema(value_type = String, example = "ready")]
+    status: &'static str,
+}
+
+impl UploadedOut {
+    fn new(caller: &Caller, view: ItemView) -> Self {
+        let item = MediaOut::from(view);
+        match caller {
+            Caller::UploadToken { .. } => Self::Receipt(Receipt { id: item.id, status: item.status }),
+            _ => Self::Item(Box::new(item)),
+        }
+    }
+}
+
 /// An answer as it is kept under an `Idempotency-Key`.
 #[derive(Serialize, Deserialize)]
 struct KeptAnswer<'a> {
@@ -318,20 +351,20 @@ fn location(id: &str) -> String {
     format!("/api/v1/media/{id}")
 }
 
-fn render() -> Render {
-    Arc::new(|view: &ItemView, novelty| {
-        let data = MediaOut::from(view.clone());
+fn render(caller: &Caller) -> Render {
+    let caller = *caller;
+    Arc::new(move |view: &ItemView, novelty| {
+        let id = view.media.id.to_string();
         // Serialising these cannot fail: they hold no maps but of text.
-        let text = serde_json::value::to_raw_value(&data).unwrap_or_default();
-        let kept = KeptAnswer { existing: novelty == Novelty::Existing, location: location(&data.id), data: &text };
+        let text = serde_json::value::to_raw_value(&UploadedOut::new(&caller, view.clone())).unwrap_or_default();
+        let kept = KeptAnswer { existing: novelty == Novelty::Existing, location: location(&id), data: &text };
         serde_json::to_vec(&kept).unwrap_or_default()
     })
 }
 
-fn created(view: ItemView) -> Response {
-    let data = MediaOut::from(view);
-    let location = location(&data.id);
-    Answer::created(data).with(header::LOCATION, &location).into_response()
+fn created(caller: &Caller, view: ItemView) -> Response {
+    let location = location(&view.media.id.to_string());
+    Answer::created(UploadedOut::new(caller, view)).with(header::LOCATION, &location).into_response()
 }
 
 fn existing(view: ItemView) -> Response {
