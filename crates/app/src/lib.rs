@@ -39,6 +39,7 @@ use auth::key_uses::KeyUses;
 use auth::passwords::Passwords;
 use auth::throttle::Throttle;
 use auth::tokens::Tokens;
+use auth::watch::Watches;
 use idempotency::Running;
 use keyring::Keyring;
 use limits::{Limiter, Limits};
@@ -77,6 +78,7 @@ pub struct App {
     pub(crate) mint: Mint,
     pub(crate) tokens: Tokens,
     pub(crate) access: AccessCache,
+    pub(crate) watches: Arc<Watches>,
     pub(crate) key_uses: KeyUses,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,

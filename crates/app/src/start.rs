@@ -97,6 +97,7 @@ impl App {
             tokens: Tokens::new(jwt_keys, &root_key),
             access: AccessCache::for_store(&store),
             key_uses: KeyUses::default(),
+            watches: Arc::default(),
             passwords: Passwords::new(options.password_threads, entropy.clone()),
             links: Arc::new(Links::new(&root_key, &options.public_url)),
             running: Running::default(),

@@ -3,6 +3,7 @@
 
 use crate::caller::{Caller, Role};
 use crate::error::{Code, Error};
+use crate::event::Channel;
 use crate::id::UserId;
 use crate::scope::Scope;
 
@@ -55,6 +56,11 @@ pub fn scoped(caller: &Caller, needed: &[Scope]) -> Result<(), Error> {
         return Ok(());
     }
     Err(missing.fold(forbidden("The API key lacks a scope"), |error, scope| error.with("scope", scope.as_str())))
+}
+
+/// Whether the caller may see what belongs to a channel.
+pub fn sees(caller: &Caller, channel: Channel) -> bool {
+    scoped(caller, &[channel.scope()]).is_ok()
 }
 
 fn forbidden(message: &'static str) -> Error {

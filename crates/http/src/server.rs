@@ -74,6 +74,10 @@ impl Default for Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// Cancelled when the server stops, as an extension of each request: for answers that do not end by themselves.
+#[derive(Debug, Clone)]
+pub struct Stopping(pub CancellationToken);
+
 /// What a connection occupies for as long as its socket is open.
 struct Held {
     _permit: OwnedSemaphorePermit,

@@ -26,6 +26,7 @@ pub mod audit;
 pub mod blobs;
 pub mod collection_media;
 pub mod collections;
+pub mod credentials;
 pub mod erasure;
 pub mod events;
 pub mod idempotency;

@@ -55,6 +55,12 @@ impl AccessCache {
         Moment(self.epoch.load(Ordering::Acquire))
     }
 
+    /// What changes with every change of a session or an account; `None` where that cannot be told without asking the
+    /// database.
+    pub(crate) fn stamp(&self, store: &Store) -> Option<(u64, u64)> {
+        self.enabled.then(|| (self.epoch.load(Ordering::Acquire), store.foreign_changes()))
+    }
+
     /// Remembers a token, unless something changed since the database was asked.
     pub(crate) fn put(&self, token: &str, held: &Arc<Authenticated>, since: Moment) {
         if !self.enabled {

@@ -14,4 +14,5 @@ pub mod sessions;
 pub(crate) mod throttle;
 pub mod tokens;
 pub mod upload_tokens;
+pub mod watch;
 pub mod whoami;

@@ -20,7 +20,7 @@ use tower::Service;
 
 use super::body::{AnswerBody, IdleBody};
 use super::wire::{Link, Wire};
-use super::{Held, Options, Peer};
+use super::{Held, Options, Peer, Stopping};
 
 /// Request fields of one head; a browser behind proxies sends about 30.
 const MAX_FIELDS: usize = 64;
@@ -156,6 +156,7 @@ impl Server {
         let read_whole = body.read_whole();
         let mut request = Request::from_parts(head, axum::body::Body::new(body));
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Stopping(self.shutdown.clone()));
         let answer = self.router.clone().call(request);
         async move {
             let mut response = answer.await?;
