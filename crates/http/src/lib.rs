@@ -24,6 +24,7 @@ pub mod link_pages;
 pub mod multipart;
 pub mod openapi;
 pub mod ops;
+pub mod realtime;
 pub mod router;
 pub mod server;
 pub mod state;

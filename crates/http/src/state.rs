@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mv_app::App;
 
 use crate::layers::rate_limit::Policies;
+use crate::realtime::socket::Pace;
 
 /// The product and what the wire needs beside it. Cheap to clone.
 #[derive(Clone)]
@@ -16,13 +17,15 @@ pub struct AppState {
     pub wire: Arc<WireOptions>,
     /// What answers tell of the limits.
     pub policies: Arc<Policies>,
+    /// The pace of WebSockets.
+    pub pace: Pace,
 }
 
 impl AppState {
     /// For this product and this wire.
     pub fn new(app: Arc<App>, wire: WireOptions) -> Self {
         let policies = Arc::new(Policies::new(&app.options().limits));
-        Self { app, wire: Arc::new(wire), policies }
+        Self { app, wire: Arc::new(wire), policies, pace: Pace::default() }
     }
 }
 

@@ -9,6 +9,7 @@ use mediavault::settings::{Flag, Settings, Sources};
 use mediavault::wire::{self, Machine, Sharing, Vault};
 use mv_app::App;
 use mv_core::entropy::SystemEntropy;
+use mv_http::realtime::socket::Pace;
 use mv_store::{Error, Store, sql};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -25,12 +26,14 @@ use crate::databases::{Backend, Database};
 pub struct Options {
     /// Settings as `--set key=value`.
     pub set: Vec<(&'static str, String)>,
+    /// The pace of WebSockets, if it is to be another one.
+    pub pace: Option<Pace>,
 }
 
 impl Options {
     /// One setting.
     pub fn with(key: &'static str, value: impl ToString) -> Self {
-        Self { set: vec![(key, value.to_string())] }
+        Self { set: vec![(key, value.to_string())], ..Self::default() }
     }
 
     /// And another one.
@@ -74,7 +77,9 @@ impl Server {
         let vault = wire::open(&settings, public_url, machine, Sharing::Alone).await.expect("the vault opens");
         vault.first_admin(&settings).await.expect("the first administrator is made");
         let (app, store) = (vault.app.clone(), vault.store.clone());
-        let router = mv_http::router::router(wire::app_state(app.clone(), &settings));
+        let mut state = wire::app_state(app.clone(), &settings);
+        state.pace = options.pace.unwrap_or_default();
+        let router = mv_http::router::router(state);
         let stop = CancellationToken::new();
         let limits =
             mv_http::server::Options { shutdown_grace: Duration::from_secs(5), ..mv_http::server::Options::default() };

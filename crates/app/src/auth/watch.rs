@@ -104,10 +104,16 @@ impl Watches {
 pub struct Watched {
     number: u64,
     watches: Arc<Watches>,
+    until: Option<Timestamp>,
     ended: CancellationToken,
 }
 
 impl Watched {
+    /// When they end by time; `None` is never.
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     /// Waits until the credentials have ended.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
@@ -150,7 +156,7 @@ impl App {
             tokio::spawn(look_after(Arc::downgrade(self)));
         }
         drop(state);
-        Ok(Watched { number, watches: Arc::clone(&self.watches), ended })
+        Ok(Watched { number, watches: Arc::clone(&self.watches), until, ended })
     }
 
     /// One look. `seen` is the stamp of the last one that was answered.

@@ -64,7 +64,7 @@ pub(super) struct Server {
     builder: Builder<Spawner>,
     router: axum::Router,
     options: Options,
-    shutdown: CancellationToken,
+    stopping: Stopping,
     drop_now: CancellationToken,
 }
 
@@ -77,6 +77,7 @@ impl Server {
         drop_now: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
+        let stopping = Stopping(shutdown, tasks.clone());
         let mut builder = Builder::new(Spawner { tasks, drop_now: drop_now.clone() });
         // The timer comes first: a time-out without one panics.
         builder
@@ -93,7 +94,7 @@ impl Server {
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(MAX_FIELD_LIST)
             .max_pending_accept_reset_streams(MAX_RESET_STREAMS);
-        Self { builder, router, options, shutdown, drop_now }
+        Self { builder, router, options, stopping, drop_now }
     }
 
     /// Serves one connection to its end. `held` is given back when the socket closes.
@@ -123,7 +124,7 @@ impl Server {
                         return;
                     }
                 }
-                () = self.shutdown.cancelled(), if !is_ending => {
+                () = self.stopping.0.cancelled(), if !is_ending => {
                     is_ending = true;
                     connection.as_mut().graceful_shutdown();
                     written = link.written();
@@ -156,7 +157,7 @@ impl Server {
         let read_whole = body.read_whole();
         let mut request = Request::from_parts(head, axum::body::Body::new(body));
         request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(Stopping(self.shutdown.clone()));
+        request.extensions_mut().insert(self.stopping.clone());
         let answer = self.router.clone().call(request);
         async move {
             let mut response = answer.await?;

@@ -2,3 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at once when anything is not as it must be")]
 
 mod order;
+mod socket;
