@@ -66,7 +66,7 @@ if [ "${1:-}" = "--tests" ]; then
     done
     has_postgres || missing+=(postgresql)
     has_venv || missing+=(python3 python3-venv)
-    for tool in python3 strace curl jq; do
+    for tool in python3 strace curl jq openssl; do
         has "$tool" || missing+=("$tool")
     done
 fi

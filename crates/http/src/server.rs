@@ -4,7 +4,8 @@
 //! Errors below the router (a malformed or ambiguous head: 400, too large a one: 431, too long a target:
 //! 414) are answered by hyper with a status and no body: it has no hook for one. Heads that come too
 //! slowly are closed without an answer.
-//! Not here: TLS, the envelope, upgraded connections (their tasks keep their own token).
+//! With certificates every connection is TLS, within the same limits; what speaks plain HTTP to it is closed.
+//! Not here: where certificates come from (the binary), the envelope, upgraded connections (their tasks keep their own token).
 
 mod body;
 mod connection;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,7 +40,7 @@ const DROP_WAIT: Duration = Duration::from_secs(1);
 /// The limits of the edge.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// For the first bytes, which tell HTTP/1 from HTTP/2.
+    /// For the first bytes, which tell HTTP/1 from HTTP/2; and before them, with TLS, for its handshake.
     pub first_byte_timeout: Duration,
     /// For a whole request head; between two requests it is how long a connection may idle.
     pub header_timeout: Duration,
@@ -53,6 +55,8 @@ pub struct Options {
     pub connections_per_address: usize,
     /// How long requests under way may take after the shutdown signal.
     pub shutdown_grace: Duration,
+    /// How to speak TLS; without it connections are plain. Certificates that change are its resolver's affair.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 impl Default for Options {
@@ -65,6 +69,7 @@ impl Default for Options {
             connections: 4096,
             connections_per_address: 1024,
             shutdown_grace: Duration::from_secs(30),
+            tls: None,
         }
     }
 }
@@ -78,6 +83,10 @@ pub struct Peer(pub SocketAddr);
 /// has taken over a connection is waited for, as far as the grace goes, while it holds a token of the tracker.
 #[derive(Debug, Clone)]
 pub struct Stopping(pub CancellationToken, pub TaskTracker);
+
+/// That the connection is TLS, as an extension of each request on one.
+#[derive(Debug, Clone, Copy)]
+pub struct Encrypted;
 
 /// What a connection occupies for as long as its socket is open.
 struct Held {

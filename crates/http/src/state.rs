@@ -39,6 +39,11 @@ pub type RenderMetrics = Box<dyn Fn() -> String + Send + Sync>;
 pub struct WireOptions {
     /// Only requests for `localhost` or `127.0.0.1` are served (contract section 1).
     pub loopback_host_only: bool,
+    /// The one other host that requests may name: that of the public URL, where the operator set one and clients come
+    /// without a proxy.
+    pub public_host: Option<String>,
+    /// Origins whose pages may read answers, as browsers write them.
+    pub allowed_origins: Vec<String>,
     /// The server is behind proxies: requests must come through one, over HTTPS.
     pub trusted_proxy: Option<TrustedProxy>,
     /// Who may read `/metrics` from elsewhere than loopback.

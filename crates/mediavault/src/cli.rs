@@ -73,6 +73,9 @@ pub struct SettingsFlags {
     /// Local development: plain HTTP on any address.
     #[arg(long, global = true)]
     pub dev: bool,
+    /// TLS with a certificate made here; its fingerprint is printed at the start.
+    #[arg(long, global = true)]
+    pub tls_self_signed: bool,
 }
 
 impl SettingsFlags {
@@ -83,13 +86,19 @@ impl SettingsFlags {
     }
 
     fn count(&self) -> usize {
-        let single = [self.listen.is_some(), self.data_dir.is_some(), self.config.is_some(), self.dev];
-        self.set.len() + single.into_iter().filter(|given| *given).count()
+        let words = [self.dev, self.tls_self_signed];
+        let single = [self.listen.is_some(), self.data_dir.is_some(), self.config.is_some()].into_iter().chain(words);
+        self.set.len() + single.filter(|given| *given).count()
     }
 
     fn into_parts(self) -> (Vec<Flag>, bool, Option<PathBuf>) {
         let set = self.set.into_iter().map(|(name, value)| Flag { shown: format!("--set {name}"), name, value });
-        let named = [("--listen", "listen", self.listen), ("--data-dir", "data_dir", self.data_dir)];
+        let self_signed = self.tls_self_signed.then(|| "true".to_owned());
+        let named = [
+            ("--listen", "listen", self.listen),
+            ("--data-dir", "data_dir", self.data_dir),
+            ("--tls-self-signed", "tls.self_signed", self_signed),
+        ];
         let named = named.into_iter().filter_map(|(shown, name, value)| {
             Some(Flag { shown: shown.to_owned(), name: name.to_owned(), value: value? })
         });
@@ -113,6 +122,9 @@ pub enum AdminCommand {
     Create(CreateAdmin),
     /// Give an account a new password.
     ResetPassword(ResetPassword),
+    /// Sign access tokens with a new key from now on; nobody is logged out. A running server notices within a minute, or
+    /// at once on SIGHUP.
+    RotateJwtKey(RotateJwtKey),
     /// List the accounts: id, role, whether enabled, e-mail, username.
     List,
     /// Forbid an account's use and end its sessions.
@@ -180,6 +192,14 @@ pub struct ResetPassword {
     pub password: PasswordFlags,
 }
 
+/// Flags of `admin rotate-jwt-key`.
+#[derive(Debug, Args)]
+pub struct RotateJwtKey {
+    /// Instead drop the keys that no longer sign; an hour after the last rotation at the earliest.
+    #[arg(long)]
+    pub prune: bool,
+}
+
 /// How a password comes in; never as an argument, which other users of the machine could see.
 #[derive(Debug, Args)]
 pub struct PasswordFlags {
@@ -190,7 +210,7 @@ pub struct PasswordFlags {
 
 fn is_settings_flag(argument: &OsStr) -> bool {
     let bytes = argument.as_encoded_bytes();
-    ["--listen", "--data-dir", "--config", "--set", "--dev"]
+    ["--listen", "--data-dir", "--config", "--set", "--dev", "--tls-self-signed"]
         .iter()
         .any(|flag| bytes.strip_prefix(flag.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"=")))
 }
@@ -243,6 +263,7 @@ mod tests {
             "mediavault --listen a health --listen b",
             "mediavault --listen=a health --listen=b",
             "mediavault --dev health --dev",
+            "mediavault --tls-self-signed health --tls-self-signed",
             "mediavault health --listen a --listen b",
         ] {
             assert_eq!(parse(line).unwrap_err().kind(), ErrorKind::ArgumentConflict, "{line}");

@@ -14,11 +14,15 @@
 
 pub mod cli;
 pub mod commands;
+pub mod core_dumps;
 pub mod jwt_key;
 mod log_json;
 mod log_writer;
 pub mod password;
+mod private_file;
+pub mod reload;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;

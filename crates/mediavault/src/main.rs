@@ -2,7 +2,7 @@
 //! Promise: 0 is done, 1 is failed (one line on stderr says why), 2 is a wrong command line.
 
 use mediavault::cli::Cli;
-use mediavault::commands;
+use mediavault::{commands, core_dumps};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -11,6 +11,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Err(error) = core_dumps::turn_off() {
+        let _ = writeln!(std::io::stderr(), "mediavault: core dumps cannot be turned off: {error}");
+    }
     let cli = match Cli::read(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(usage) => {

@@ -190,6 +190,8 @@ pub fn app_state(app: Arc<App>, settings: &Settings) -> AppState {
     let metrics = metrics();
     let wire = WireOptions {
         loopback_host_only: settings.exposure == Exposure::ThisHostOnly,
+        public_host: settings.public_url.as_ref().filter(|_| trusted.is_none()).map(|url| url.host().to_owned()),
+        allowed_origins: settings.allowed_origins.clone(),
         trusted_proxy: trusted,
         metrics_token: settings.metrics_token.as_ref().map(|token| token.expose().to_owned()),
         metrics: Box::new(move || metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default()),

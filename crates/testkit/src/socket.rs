@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderName, HeaderValue, Request};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use crate::client::Actor;
 use crate::server::Server;
@@ -56,6 +56,16 @@ impl Socket {
             }
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Connects to `/realtime`, with little room for what comes and is not read.
+    pub async fn narrow(server: &Server) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(32 * 1024).unwrap();
+        let stream = socket.connect(server.address()).await.expect("a connection");
+        let url = format!("ws://{}/realtime", server.address());
+        let (socket, _) = client_async(url, MaybeTlsStream::Plain(stream)).await.expect("the WebSocket opens");
+        Self(socket)
     }
 
     /// Connects and authenticates.

@@ -10,6 +10,7 @@ use mv_core::{Caller, CollectionId, Error, MediaId, Timestamp};
 use mv_store::{Conn, Tx, api_keys, collections, media, sessions, upload_tokens};
 
 use super::secret::{self, API_KEY, UPLOAD_TOKEN};
+use super::tokens::JwtKeys;
 use crate::{App, Result};
 
 /// A caller whose credentials are good, and the account behind it as it was when they were checked.
@@ -35,6 +36,16 @@ pub struct Credential {
 }
 
 impl App {
+    /// Takes other keys of access tokens from now on; tokens of a key that is gone are refused from the next request on.
+    /// Says whether the keys differ from those before.
+    pub fn replace_jwt_keys(&self, keys: JwtKeys) -> bool {
+        let differs = self.tokens.replace_keys(keys);
+        if differs {
+            self.access.clear();
+        }
+        differs
+    }
+
     /// The caller behind an access token, an API key or an upload token; what stands before the secret tells which.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 //! Both are derived from the session and its generation, so asking twice for a successor gives the very same one, and
 //! the database holds nothing that would let its reader in.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +22,9 @@ const REFRESH_PREFIX: &str = "mvr_";
 /// Session id, generation, MAC.
 const REFRESH_BYTES: usize = 16 + 4 + 32;
 
-/// The keys of access tokens: the first signs, all verify, so that keys are rotated without logging anyone out.
+/// The keys of access tokens: the first signs, all verify, so that keys are rotated without logging anyone out. Tokens
+/// do not say which key signed them: there are few, and what nobody sends nobody can bend.
+#[derive(PartialEq, Eq)]
 pub struct JwtKeys(Vec<[u8; 32]>);
 
 impl JwtKeys {
@@ -59,10 +63,24 @@ pub struct Bearer {
     pub expires_at: Timestamp,
 }
 
-/// Makes and checks both tokens.
-pub struct Tokens {
+/// The keys as the library takes them.
+struct Ring {
+    keys: JwtKeys,
     signing: EncodingKey,
     verifying: Vec<DecodingKey>,
+}
+
+impl From<JwtKeys> for Ring {
+    fn from(keys: JwtKeys) -> Self {
+        let signing = EncodingKey::from_secret(keys.0.first().map_or(&[][..], |key| &key[..]));
+        let verifying = keys.0.iter().map(|key| DecodingKey::from_secret(key)).collect();
+        Self { keys, signing, verifying }
+    }
+}
+
+/// Makes and checks both tokens.
+pub struct Tokens {
+    ring: RwLock<Arc<Ring>>,
     validation: Validation,
     header: Header,
     derive: hmac::Key,
@@ -78,12 +96,25 @@ impl Tokens {
         // Time is judged by the injected clock, in `check`.
         validation.validate_exp = false;
         Self {
-            signing: EncodingKey::from_secret(keys.0.first().map_or(&[][..], |key| &key[..])),
-            verifying: keys.0.iter().map(|key| DecodingKey::from_secret(key)).collect(),
+            ring: RwLock::new(Arc::new(keys.into())),
             validation,
             header: Header::new(Algorithm::HS256),
             derive: hmac::Key::new(hmac::HMAC_SHA256, root.subkey("session-tokens").bytes()),
         }
+    }
+
+    /// Takes other keys from now on; says whether they differ from those before.
+    pub(crate) fn replace_keys(&self, keys: JwtKeys) -> bool {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let differs = ring.keys != keys;
+        if differs {
+            *ring = Arc::new(keys.into());
+        }
+        differs
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The access token of a session's current generation, and when it expires: never later than the session.
@@ -101,7 +132,8 @@ impl Tokens {
             r#gen: session.generation,
             nbf: None,
         };
-        let token = jsonwebtoken::encode(&self.header, &claims, &self.signing).map_err(crate::Error::internal)?;
+        let token =
+            jsonwebtoken::encode(&self.header, &claims, &self.ring().signing).map_err(crate::Error::internal)?;
         Ok((token, expires_at))
     }
 
@@ -109,6 +141,7 @@ impl Tokens {
     pub fn check(&self, token: &str, now: Timestamp) -> Result<Bearer, Error> {
         let bad = || Error::unauthorized("The access token is not valid");
         let claims = self
+            .ring()
             .verifying
             .iter()
             .find_map(|key| jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok())
@@ -193,6 +226,13 @@ mod tests {
         let foreign = Tokens::new(JwtKeys::new(vec![[9; 32]]).unwrap(), &RootKey::from_bytes([2; 32]));
         assert!(tokens().check(&old.access(&session(0)).unwrap().0, now).is_ok());
         assert!(tokens().check(&foreign.access(&session(0)).unwrap().0, now).is_err());
+        let rotated = tokens();
+        assert!(!rotated.replace_keys(JwtKeys::new(vec![[7; 32], [8; 32]]).unwrap()), "the same keys");
+        assert!(rotated.replace_keys(JwtKeys::new(vec![[9; 32], [8; 32]]).unwrap()));
+        assert!(rotated.check(&old.access(&session(0)).unwrap().0, now).is_ok());
+        assert!(rotated.check(&rotated.access(&session(0)).unwrap().0, now).is_ok());
+        assert!(tokens().check(&rotated.access(&session(0)).unwrap().0, now).is_err(), "another key signs now");
+        assert!(rotated.check(&tokens().access(&session(0)).unwrap().0, now).is_err(), "the key that went");
         assert_eq!(tokens().read_refresh(&foreign.refresh(session(0).id, 0)), None);
     }
 

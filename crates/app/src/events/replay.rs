@@ -116,6 +116,11 @@ impl Follower {
         self.sent = self.sent.min(position);
     }
 
+    /// Reads on from the table after it was too slow for its queue.
+    pub fn catch_up(&mut self) {
+        self.replaying = true;
+    }
+
     /// Waits until it is too slow; never where it reads what is there, since that is read at its own pace.
     pub async fn overflowed(&self) {
         if self.replaying {

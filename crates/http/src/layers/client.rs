@@ -36,6 +36,8 @@ mod tests {
     fn address_of(peer: &str, forwarded: &[&str]) -> String {
         let options = WireOptions {
             loopback_host_only: false,
+            public_host: None,
+            allowed_origins: Vec::new(),
             trusted_proxy: Some(Box::new(|address| address.to_string().starts_with("10."))),
             metrics_token: None,
             metrics: Box::new(String::new),

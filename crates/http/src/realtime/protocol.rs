@@ -151,7 +151,10 @@ mod tests {
     #[test]
     fn the_contracts_messages_are_read() {
         let read = |text: &str| Incoming::parse(text).unwrap();
-        assert_eq!(read(r#"{"type":"auth","token":"your.jwt.token"}"#), Incoming::Auth { token: "your.jwt.token".into() });
+        assert_eq!(
+            read(r#"{"type":"auth","token":"your.jwt.token"}"#),
+            Incoming::Auth { token: "your.jwt.token".into() }
+        );
         let subscribe = |resource_id: Option<&str>, since: Option<&str>| Incoming::Subscribe {
             channel: Channel::Media,
             resource_id: resource_id.map(Into::into),
@@ -207,7 +210,10 @@ mod tests {
     fn answers_are_the_contracts() {
         let user_id: UserId = mv_core::Id::from_uuid(uuid::Uuid::from_u128(1));
         let told = Outgoing::Authenticated { user_id, expires_at: Some(Timestamp::from_seconds(0)) }.text();
-        assert_eq!(told, format!(r#"{{"type":"authenticated","user_id":"{user_id}","expires_at":"1970-01-01T00:00:00Z"}}"#));
+        assert_eq!(
+            told,
+            format!(r#"{{"type":"authenticated","user_id":"{user_id}","expires_at":"1970-01-01T00:00:00Z"}}"#)
+        );
         let told = Outgoing::Subscribed { channel: "media_updates", resource_id: None, cursor: "c" }.text();
         assert_eq!(told, r#"{"type":"subscribed","channel":"media_updates","resource_id":null,"cursor":"c"}"#);
         assert_eq!(Outgoing::Pong.text(), r#"{"type":"pong"}"#);

@@ -40,6 +40,8 @@ use crate::state::AppState;
 const BUFFER: usize = 4 * 1024;
 /// How long the other end has to answer a close.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Likewise where it has to read much before.
+const FAREWELL_TO_SLOW: Duration = Duration::from_secs(10);
 /// How long a connection stays open after a close that nobody can answer any more: closing at once would reset it, and the
 /// reset can overtake the close.
 const LINGER: Duration = Duration::from_secs(1);
@@ -53,11 +55,13 @@ pub struct Pace {
     pub authenticate: Duration,
     /// How often the server asks whether the client lives.
     pub ping: Duration,
+    /// How long a client may take nothing while more waits for it than its queue holds.
+    pub stuck: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { authenticate: Duration::from_secs(10), ping: Duration::from_secs(30) }
+        Self { authenticate: Duration::from_secs(10), ping: Duration::from_secs(30), stuck: Duration::from_secs(5) }
     }
 }
 
@@ -70,7 +74,7 @@ pub(crate) async fn open(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade = upgrade.map_err(|_| no_handshake())?;
-    origin::check(&headers, &state.app.options().public_url, &[])?;
+    origin::check(&headers, &state.app.options().public_url, &state.wire.allowed_origins)?;
     let upgrade = upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
@@ -283,13 +287,17 @@ impl Connection {
     async fn tell(&mut self, events: Result<Vec<Arc<Live>>, Stopped>, stopping: &CancellationToken) -> Result<(), End> {
         let events = match events {
             Ok(events) => events,
-            Err(Stopped::TooSlow) => return Err(End::Close(Closing::TOO_SLOW)),
+            Err(Stopped::TooSlow) => {
+                // It takes what it is sent, else it would have been let go meanwhile: the rest is read at its own pace.
+                self.follower.iter_mut().for_each(|follower| follower.catch_up());
+                return Ok(());
+            }
             Err(Stopped::Failed(error)) => {
                 for_client(error);
                 return Err(End::Close(Closing::TRY_LATER));
             }
         };
-        let Self { socket, member: Some(member), follower, subscriptions, .. } = self else { return Ok(()) };
+        let Self { state, socket, member: Some(member), follower, subscriptions, .. } = self else { return Ok(()) };
         let caller = &member.authenticated.caller;
         let is_due = |live: &Arc<Live>| {
             let position = live.event.position;
@@ -302,7 +310,7 @@ impl Connection {
             }
             socket.flush().await
         };
-        sending(sent, Some(member), follower.as_deref(), stopping).await
+        sending(sent, (Some(member), follower.as_deref()), stopping, state.pace.stuck).await
     }
 
     async fn answer(&mut self, text: String, stopping: &CancellationToken) -> Result<(), End> {
@@ -311,7 +319,7 @@ impl Connection {
 
     async fn send(&mut self, message: Message, stopping: &CancellationToken) -> Result<(), End> {
         let sent = self.socket.send(message);
-        sending(sent, self.member.as_ref(), self.follower.as_deref(), stopping).await
+        sending(sent, (self.member.as_ref(), self.follower.as_deref()), stopping, self.state.pace.stuck).await
     }
 
     /// Ends the connection in order.
@@ -329,7 +337,9 @@ impl Connection {
         self.member = None;
         self.follower = None;
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        let closed = timeout(FAREWELL, async {
+        // One that has been slow gets time to come to the end of what was sent, which costs nothing more here.
+        let patience = if code == Closing::TOO_SLOW.0 { FAREWELL_TO_SLOW } else { FAREWELL };
+        let closed = timeout(patience, async {
             self.socket.send(Message::Close(Some(frame))).await?;
             if can_read {
                 while let Some(Ok(_)) = self.socket.next().await {}
@@ -363,22 +373,23 @@ async fn happened(follower: Option<&mut Follower>, app: &App) -> Result<Vec<Arc<
 /// Waits until something is sent, or there is no more sense in it.
 async fn sending(
     sent: impl Future<Output = Result<(), axum::Error>>,
-    member: Option<&Member>,
-    follower: Option<&Follower>,
+    (member, follower): (Option<&Member>, Option<&Follower>),
     stopping: &CancellationToken,
+    patience: Duration,
 ) -> Result<(), End> {
-    let overflowed = async {
+    let stuck = async {
         match follower {
             Some(follower) => follower.overflowed().await,
             None => std::future::pending().await,
         }
+        sleep(patience).await;
     };
     tokio::select! {
         biased;
         sent = sent => sent.map_err(failed),
         () = stopping.cancelled() => Err(End::Close(Closing::STOPPING)),
         () = ended(member) => Err(End::Close(Closing::ENDED)),
-        () = overflowed => Err(End::Close(Closing::TOO_SLOW)),
+        () = stuck => Err(End::Close(Closing::TOO_SLOW)),
     }
 }
 

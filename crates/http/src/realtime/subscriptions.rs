@@ -119,7 +119,11 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            (any::<bool>(), 0..3usize, 0..40i64).prop_map(|(whole, thing, from)| Step::Subscribe { whole, thing, from }),
+            (any::<bool>(), 0..3usize, 0..40i64).prop_map(|(whole, thing, from)| Step::Subscribe {
+                whole,
+                thing,
+                from
+            }),
             (1..12i64).prop_map(Step::Read),
         ]
     }

@@ -12,15 +12,17 @@ use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::body::{AnswerBody, IdleBody};
 use super::wire::{Link, Wire};
-use super::{Held, Options, Peer, Stopping};
+use super::{Encrypted, Held, Options, Peer, Stopping};
 
 /// Request fields of one head; a browser behind proxies sends about 30.
 const MAX_FIELDS: usize = 64;
@@ -38,6 +40,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// In a drain, a connection without a request that writes nothing for so long is closed. HTTP/2 would
 /// wait for the peer's answer to a last ping, HTTP/1 for the rest of a head.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// The protocol of a connection that only proves who owns a name (RFC 8737 section 3): its handshake is all of it.
+const ACME_PROOF: &[u8] = b"acme-tls/1";
 
 /// A body of so many bytes mostly comes with its head; hyper then reads it even if the handler did not.
 const DRAINED: u64 = 4 * 1024;
@@ -64,6 +69,7 @@ pub(super) struct Server {
     builder: Builder<Spawner>,
     router: axum::Router,
     options: Options,
+    tls: Option<TlsAcceptor>,
     stopping: Stopping,
     drop_now: CancellationToken,
 }
@@ -94,7 +100,8 @@ impl Server {
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(MAX_FIELD_LIST)
             .max_pending_accept_reset_streams(MAX_RESET_STREAMS);
-        Self { builder, router, options, stopping, drop_now }
+        let tls = options.tls.clone().map(TlsAcceptor::from);
+        Self { builder, router, options, tls, stopping, drop_now }
     }
 
     /// Serves one connection to its end. `held` is given back when the socket closes.
@@ -103,9 +110,28 @@ impl Server {
             tracing::debug!(%error, "a connection ended before it began");
             return;
         }
+        let Some(acceptor) = &self.tls else { return self.speak(socket, peer, None, held).await };
+        let handshake = timeout(self.options.first_byte_timeout, acceptor.accept(socket));
+        let handshake = tokio::select! {
+            done = handshake => done,
+            () = self.stopping.0.cancelled() => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(ACME_PROOF) => {}
+            Ok(Ok(stream)) => self.speak(stream, peer, Some(Encrypted), held).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed: {error}"),
+            Err(_late) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    /// Speaks HTTP on one stream to its end.
+    async fn speak<S>(&self, stream: S, peer: Peer, encrypted: Option<Encrypted>, held: Held)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let link = Arc::new(Link::default());
-        let wire = Wire::new(socket, Arc::clone(&link), self.options.write_idle_timeout, held);
-        let service = service_fn(|request| self.answer(request, peer, Arc::clone(&link)));
+        let wire = Wire::new(stream, Arc::clone(&link), self.options.write_idle_timeout, held);
+        let service = service_fn(|request| self.answer(request, peer, encrypted, Arc::clone(&link)));
         let mut connection = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(wire), service));
         let mut first_bytes = pin!(sleep(self.options.first_byte_timeout));
         let mut quiet = pin!(sleep(QUIET));
@@ -146,6 +172,7 @@ impl Server {
         &self,
         request: Request<Incoming>,
         peer: Peer,
+        encrypted: Option<Encrypted>,
         link: Arc<Link>,
     ) -> impl Future<Output = Result<Response<AnswerBody<axum::body::Body>>, Infallible>> + Send + 'static {
         let under_way = link.request();
@@ -158,6 +185,9 @@ impl Server {
         let mut request = Request::from_parts(head, axum::body::Body::new(body));
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(self.stopping.clone());
+        if let Some(encrypted) = encrypted {
+            request.extensions_mut().insert(encrypted);
+        }
         let answer = self.router.clone().call(request);
         async move {
             let mut response = answer.await?;

@@ -7,9 +7,11 @@ use mv_app::accounts::invites::NewInvite;
 use mv_app::accounts::operator::Act;
 use mv_app::accounts::register::NewAccount;
 use mv_app::{App, Creation};
-use mv_core::{Client, Role};
+use mv_core::entropy::SystemEntropy;
+use mv_core::{Client, Clock, Role, SystemClock};
 
-use crate::cli::{Account, AdminCommand, CreateAdmin, Invite, ResetPassword};
+use crate::cli::{Account, AdminCommand, CreateAdmin, Invite, ResetPassword, RotateJwtKey};
+use crate::jwt_key::{self, JwtKeyError};
 use crate::password::{self, PasswordError};
 use crate::settings::{Secret, Settings};
 use crate::wire::{self, Machine, OpenFailure, Sharing};
@@ -26,6 +28,9 @@ pub enum AdminFailure {
     /// What was given is not acceptable; names each field.
     #[error("{0}")]
     Refused(String),
+    /// The keys of access tokens.
+    #[error(transparent)]
+    JwtKey(#[from] JwtKeyError),
     /// The vault failed.
     #[error("the vault failed")]
     App(#[source] mv_app::Error),
@@ -46,6 +51,8 @@ const PAGE: u32 = 500;
 /// `AdminFailure`.
 pub async fn run(settings: &Settings, command: AdminCommand) -> Result<(), AdminFailure> {
     let secret = match &command {
+        // Only the file of the keys is changed: neither the vault nor its database is opened.
+        AdminCommand::RotateJwtKey(flags) => return rotate(settings, flags),
         AdminCommand::Create(CreateAdmin { password, .. })
         | AdminCommand::ResetPassword(ResetPassword { password, .. }) => Some(password::read(password.password_stdin)?),
         _ => None,
@@ -64,6 +71,19 @@ pub async fn run(settings: &Settings, command: AdminCommand) -> Result<(), Admin
     Ok(io::stdout().lock().write_all(lines.as_bytes())?)
 }
 
+fn rotate(settings: &Settings, flags: &RotateJwtKey) -> Result<(), AdminFailure> {
+    let path = &settings.jwt_key_file;
+    let line = if flags.prune {
+        let dropped = jwt_key::prune(path, SystemClock::default().now())?;
+        format!("{dropped} old keys were dropped from {}\n", path.display())
+    } else {
+        jwt_key::rotate(path, &SystemEntropy)?;
+        let path = path.display();
+        format!("{path} has a new key on top; drop the old ones in an hour: mediavault admin rotate-jwt-key --prune\n")
+    };
+    Ok(io::stdout().lock().write_all(line.as_bytes())?)
+}
+
 /// Does it; gives what is to be printed.
 async fn change(app: &App, command: AdminCommand, secret: &str) -> mv_app::Result<String> {
     let (login, act, said) = match command {
@@ -76,6 +96,8 @@ async fn change(app: &App, command: AdminCommand, secret: &str) -> mv_app::Resul
             let user = app.reset_password(&email, secret).await?;
             return Ok(format!("{} has a new password; its sessions and links have ended\n", user.email));
         }
+        // Done before a vault was opened.
+        AdminCommand::RotateJwtKey(_) => return Ok(String::new()),
         AdminCommand::List => return list(app).await,
         AdminCommand::ResetLink(Account { login }) => {
             let user = app.account_of(&login).await?;

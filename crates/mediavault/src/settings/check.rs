@@ -5,7 +5,8 @@
 use super::error::SettingsError;
 use super::load::Loaded;
 use super::schema::Key;
-use super::{Database, Exposure, FirstAdmin, Network, PublicUrl, Registration, Secret, Settings};
+use super::tls::{allowed_origins, tls};
+use super::{Database, Exposure, FirstAdmin, Network, PublicUrl, Registration, Secret, Settings, Tls};
 use crate::telemetry::{Format, Log, parse_level};
 use mv_app::limits::Limits;
 use mv_app::mail::{BadSmtp, Smtp};
@@ -20,7 +21,15 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
     let listen = listen(loaded)?;
     let public_url = public_url(loaded)?;
     let trusted_proxies = trusted_proxies(loaded)?;
-    let exposure = exposure(loaded, listen, public_url.as_ref(), dev)?;
+    let tls = tls(loaded)?;
+    if tls != Tls::Off && public_url.as_ref().is_some_and(|url| !url.is_secure()) {
+        return Err(rule(
+            loaded,
+            Key::PublicUrl,
+            "begins with http://, but the server has a certificate: say https://".into(),
+        ));
+    }
+    let exposure = exposure(loaded, (listen, &tls), public_url.as_ref(), dev)?;
     let data_dir = PathBuf::from(loaded.text(Key::DataDir).unwrap_or_default());
     let database = database(loaded, &data_dir, dev)?;
     let keys = keys_folder(&database, &data_dir);
@@ -38,6 +47,8 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
         database_connections: loaded.number(Key::DatabaseConnections).and_then(|n| n.try_into().ok()).unwrap_or(1),
         public_url,
         trusted_proxies,
+        tls,
+        allowed_origins: allowed_origins(loaded)?,
         registration: registration(loaded),
         first_admin: first_admin(loaded)?,
         limits: limits(loaded),
@@ -91,7 +102,7 @@ fn trusted_proxies(loaded: &Loaded) -> Result<Vec<Network>, SettingsError> {
 /// The public-address rule: plain HTTP on an address that others can reach needs a reason.
 fn exposure(
     loaded: &Loaded,
-    listen: SocketAddr,
+    (listen, tls): (SocketAddr, &Tls),
     public: Option<&PublicUrl>,
     dev: bool,
 ) -> Result<Exposure, SettingsError> {
@@ -101,6 +112,9 @@ fn exposure(
     if !loaded.list(Key::TrustedProxies).is_empty() {
         return Ok(Exposure::Proxied);
     }
+    if *tls != Tls::Off {
+        return Ok(Exposure::Encrypted);
+    }
     if dev || public.is_some_and(PublicUrl::is_this_machine) {
         return Ok(Exposure::ThisHostOnly);
     }
@@ -108,9 +122,10 @@ fn exposure(
         loaded,
         Key::Listen,
         format!(
-            "is {listen}, which other machines can reach without encryption: set trusted_proxies to the proxy in front \
+            "is {listen}, which other machines can reach without encryption: give it a certificate (tls.cert and tls.key, \
+             tls.acme_domains or --tls-self-signed), or set trusted_proxies to the proxy in front \
              that speaks https, or public_url=http://localhost:{port} if only this machine can reach the port, or listen \
-             on 127.0.0.1:{port} (TLS of its own comes in a later version)",
+             on 127.0.0.1:{port}",
             port = listen.port()
         ),
     ))
@@ -234,11 +249,16 @@ fn warnings(settings: &Settings) -> Vec<String> {
     if settings.exposure == Exposure::Proxied && settings.public_url.is_some() && !url.is_secure() {
         lines.push(format!("public_url is {url}, but behind trusted_proxies only https requests are answered"));
     }
-    if url.is_secure() && settings.trusted_proxies.is_empty() {
+    if url.is_secure() && settings.trusted_proxies.is_empty() && settings.tls == Tls::Off {
         lines.push(
             "public_url is https but trusted_proxies is empty: all visitors look like the proxy and share its limits"
                 .into(),
         );
+    }
+    if let (Tls::Acme(acme), Some(url)) = (&settings.tls, &settings.public_url)
+        && acme.domains.iter().all(|domain| domain != url.host())
+    {
+        lines.push(format!("public_url is {url}, but tls.acme_domains does not name its host"));
     }
     for network in settings.trusted_proxies.iter().filter(|network| network.is_everything()) {
         lines.push(format!("trusted_proxies has {network}: anybody can then claim any address and https"));
@@ -246,11 +266,11 @@ fn warnings(settings: &Settings) -> Vec<String> {
     lines
 }
 
-fn wrong(loaded: &Loaded, key: Key, expected: impl Into<String>, shown: Option<String>) -> SettingsError {
+pub(super) fn wrong(loaded: &Loaded, key: Key, expected: impl Into<String>, shown: Option<String>) -> SettingsError {
     SettingsError::wrong(loaded.origin(key), key.row().name, expected, shown)
 }
 
-fn rule(loaded: &Loaded, key: Key, reason: String) -> SettingsError {
+pub(super) fn rule(loaded: &Loaded, key: Key, reason: String) -> SettingsError {
     SettingsError::Rule { origin: loaded.origin(key), key: key.row().name, reason }
 }
 

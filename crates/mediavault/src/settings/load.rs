@@ -115,6 +115,11 @@ impl Loaded {
         }
     }
 
+    /// Whether a switch is on.
+    pub(super) fn switch(&self, key: Key) -> bool {
+        matches!(self.value(key), Some(Value::Switch(true)))
+    }
+
     /// The texts of a list; empty if it has no value.
     pub(super) fn list(&self, key: Key) -> Vec<String> {
         match self.value(key) {

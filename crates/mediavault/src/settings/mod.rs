@@ -10,12 +10,14 @@ mod network;
 mod public_url;
 pub mod reference;
 pub mod schema;
+mod tls;
 mod value;
 
 pub use error::{Origin, SettingsError};
 pub use load::{Flag, Sources};
 pub use network::{Network, NotANetwork};
 pub use public_url::{NotAnOrigin, PublicUrl};
+pub use tls::{Acme, Tls};
 
 use crate::telemetry::Log;
 use mv_app::limits::Limits;
@@ -32,7 +34,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Local-development mode (`--dev`).
     pub dev: bool,
-    /// How the plain connections of this version are kept from strangers.
+    /// How plain connections are kept from strangers.
     pub exposure: Exposure,
     /// Folder for everything that has no place of its own.
     pub data_dir: PathBuf,
@@ -44,6 +46,10 @@ pub struct Settings {
     pub public_url: Option<PublicUrl>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// Where certificates come from.
+    pub tls: Tls,
+    /// Origins whose pages may call the API, as browsers write them.
+    pub allowed_origins: Vec<String>,
     /// Who may register.
     pub registration: Registration,
     /// The administrator to make when there is none.
@@ -84,7 +90,11 @@ impl Settings {
 
     /// The address people use: what was set, else that of the socket the server listens on.
     pub fn public_url_at(&self, bound: SocketAddr) -> PublicUrl {
-        self.public_url.clone().unwrap_or_else(|| PublicUrl::of_socket(bound))
+        self.public_url.clone().unwrap_or_else(|| match &self.tls {
+            Tls::Off => PublicUrl::of_socket(bound),
+            Tls::Files { .. } | Tls::SelfSigned => PublicUrl::of_tls_socket(bound, None),
+            Tls::Acme(acme) => PublicUrl::of_tls_socket(bound, acme.domains.first().map(String::as_str)),
+        })
     }
 }
 
@@ -115,6 +125,8 @@ pub enum Exposure {
     Loopback,
     /// A trusted proxy is in front; requests must come with `X-Forwarded-Proto: https`.
     Proxied,
+    /// The server has a certificate.
+    Encrypted,
     /// Other machines might reach the port, but only requests to this machine's own names are meant: a `Host` other
     /// than that of the public URL gets 421.
     ThisHostOnly,

@@ -30,6 +30,13 @@ impl PublicUrl {
         Self { secure: false, host, port: Some(bound.port()).filter(|port| *port != 80) }
     }
 
+    /// The same where the socket speaks TLS, by a name if the certificate has one.
+    pub fn of_tls_socket(bound: SocketAddr, name: Option<&str>) -> Self {
+        let plain = Self::of_socket(bound);
+        let host = name.map_or(plain.host, str::to_owned);
+        Self { secure: true, host, port: Some(bound.port()).filter(|port| *port != 443) }
+    }
+
     /// Whether the scheme is https.
     pub fn is_secure(&self) -> bool {
         self.secure
@@ -192,6 +199,13 @@ mod tests {
             ("192.168.1.2:80", "http://192.168.1.2"),
         ] {
             assert_eq!(PublicUrl::of_socket(bound.parse().unwrap()).to_string(), url);
+        }
+        for (bound, name, url) in [
+            ("0.0.0.0:443", Some("vault.example.org"), "https://vault.example.org"),
+            ("127.0.0.1:8443", None, "https://127.0.0.1:8443"),
+            ("[::]:80", None, "https://localhost:80"),
+        ] {
+            assert_eq!(PublicUrl::of_tls_socket(bound.parse().unwrap(), name).to_string(), url);
         }
     }
 }

@@ -114,8 +114,6 @@ const fn number(least: u64, most: u64) -> Kind {
 
 const HERE: Part = Part::Here;
 const NODES: Part = Part::Later("several nodes");
-const TLS: Part = Part::Later("TLS of its own");
-const CORS: Part = Part::Later("cross-origin access");
 const SHARES: Part = Part::Later("shares");
 const WEBHOOKS: Part = Part::Later("webhooks");
 const EVENTS: Part = Part::Later("the removal of old events");
@@ -124,7 +122,7 @@ const PROCESSING: Part = Part::Later("media processing");
 
 settings! {
     Listen "listen" Kind::Address, Default::Is("127.0.0.1:8080"), HERE,
-        "Address and port to listen on (`--listen`). An address that other machines can reach needs `trusted_proxies`, or a `public_url` of this machine.";
+        "Address and port to listen on (`--listen`). An address that other machines can reach needs a certificate (`tls.*`), `trusted_proxies`, or a `public_url` of this machine.";
     DataDir "data_dir" Kind::Path, Default::Is("mediavault-data"), HERE,
         "Folder for the database, the files and the keys (`--data-dir`).";
     DatabaseUrl "database_url" Kind::Secret, Default::Is("sqlite"), HERE,
@@ -143,18 +141,22 @@ settings! {
         "E-mail of the first administrator, made at the start when there is none. Needs `admin.password`.";
     AdminPassword "admin.password" Kind::Secret, Default::Nothing, HERE,
         "Password of that administrator, 8 to 256 characters. Needs `admin.email`.";
-    TlsCert "tls.cert" Kind::Path, Default::Nothing, TLS,
-        "Certificate chain (PEM).";
-    TlsKey "tls.key" Kind::Path, Default::Nothing, TLS,
-        "Private key of the certificate (PEM).";
-    TlsAcmeDomains "tls.acme_domains" Kind::List, Default::Is("[]"), TLS,
-        "Names to fetch a certificate for by ACME.";
-    TlsAcmeEmail "tls.acme_email" Kind::Text, Default::Nothing, TLS,
+    TlsCert "tls.cert" Kind::Path, Default::Nothing, HERE,
+        "Certificate chain (PEM), the server's own certificate first. Read again when it changes: within a minute, or at once on SIGHUP. Needs `tls.key`.";
+    TlsKey "tls.key" Kind::Path, Default::Nothing, HERE,
+        "Private key of that certificate (PEM). Read again together with it.";
+    TlsAcmeDomains "tls.acme_domains" Kind::List, Default::Is("[]"), HERE,
+        "Names to fetch a certificate for by ACME (tls-alpn-01: port 443 of each must reach this server directly, so not together with `trusted_proxies`).";
+    TlsAcmeEmail "tls.acme_email" Kind::Text, Default::Nothing, HERE,
         "E-mail given to the ACME authority.";
-    TlsSelfSigned "tls.self_signed" Kind::Switch, Default::Is("false"), TLS,
-        "Make a self-signed certificate.";
-    CorsAllowedOrigins "cors.allowed_origins" Kind::List, Default::Is("[]"), CORS,
-        "Origins whose pages may call the API, credentials included.";
+    TlsAcmeDirectory "tls.acme_directory" Kind::Text, Default::Is("https://acme-v02.api.letsencrypt.org/directory"), HERE,
+        "Directory of the ACME authority. Setting `tls.acme_domains` agrees to its terms.";
+    TlsAcmeRoots "tls.acme_roots" Kind::Path, Default::Nothing, HERE,
+        "Certificates (PEM) that vouch for the authority's own server, where it is one of your own.";
+    TlsSelfSigned "tls.self_signed" Kind::Switch, Default::Is("false"), HERE,
+        "Make a self-signed certificate under `data_dir` and renew it (`--tls-self-signed`). Its fingerprint is printed at the start.";
+    CorsAllowedOrigins "cors.allowed_origins" Kind::List, Default::Is("[]"), HERE,
+        "Origins whose pages may call the API, credentials included, such as `[\"https://app.example.org\"]`. Signed links may then be shown by pages elsewhere too.";
     LimitsAnonymous "limits.anonymous_per_minute" number(1, RATES), Default::Is("60"), HERE,
         "Requests a minute for an anonymous address.";
     LimitsAuthenticated "limits.authenticated_per_minute" number(1, RATES), Default::Is("1000"), HERE,
@@ -239,10 +241,12 @@ mod tests {
         assert_eq!(Key::DataDir.row().variable(), "MEDIAVAULT_DATA_DIR");
     }
 
+    /// Two are ours: authorities other than the default one need them.
     #[test]
     fn has_every_key_of_the_contract() {
         let contract = "listen data_dir database_url storage_url redis_url public_url trusted_proxies registration \
-            admin.email admin.password tls.cert tls.key tls.acme_domains tls.acme_email tls.self_signed \
+            admin.email admin.password tls.cert tls.key tls.acme_domains tls.acme_email \
+            tls.acme_directory tls.acme_roots tls.self_signed \
             cors.allowed_origins limits.anonymous_per_minute limits.authenticated_per_minute limits.api_key_per_minute \
             limits.delivery_per_minute limits.share_per_minute limits.max_upload_bytes limits.default_quota_bytes \
             webhooks.allow_private_networks trash.retention_days trash.tombstone_days events.retention_days \

@@ -248,10 +248,6 @@ fn foreign_variables_are_left_alone() {
 fn later_settings_are_refused() {
     for (line, said) in [
         ("redis_url = 'redis://u:hidden@h'", "setting \"redis_url\": this version does not have several nodes yet"),
-        ("tls.cert = 'c.pem'", "setting \"tls.cert\": this version does not have TLS of its own yet"),
-        ("tls.acme_domains = ['a.org']", "setting \"tls.acme_domains\": this version"),
-        ("tls.self_signed = true", "setting \"tls.self_signed\": this version"),
-        ("cors.allowed_origins = ['https://a.org']", "setting \"cors.allowed_origins\": this version"),
         ("limits.share_per_minute = 1", "setting \"limits.share_per_minute\": this version"),
         ("webhooks.allow_private_networks = true", "setting \"webhooks.allow_private_networks\": this version"),
         ("webhooks.ports = [443]", "setting \"webhooks.ports\": this version does not have webhooks yet"),
@@ -302,7 +298,7 @@ fn secrets_are_redacted() {
 
 #[test]
 fn plain_http_for_others_needs_a_reason() {
-    use Exposure::{Loopback, Proxied, ThisHostOnly};
+    use Exposure::{Encrypted, Loopback, Proxied, ThisHostOnly};
     let proxies = "flag:trusted_proxies=[\"10.0.0.1\"]";
     for (parts, exposure) in [
         (&["flag:listen=127.0.0.1:80"][..], Some(Loopback)),
@@ -325,6 +321,10 @@ fn plain_http_for_others_needs_a_reason() {
         (&["flag:listen=0.0.0.0:80", "flag:public_url=https://vault.example.org"], None),
         (&["flag:listen=0.0.0.0:80", "flag:public_url=http://localhost.example.org"], None),
         (&["flag:listen=0.0.0.0:80", "dev"], Some(ThisHostOnly)),
+        (&["flag:listen=0.0.0.0:80", "flag:tls.self_signed=true"], Some(Encrypted)),
+        (&["flag:listen=0.0.0.0:80", "flag:tls.cert=c", "flag:tls.key=k"], Some(Encrypted)),
+        (&["flag:listen=0.0.0.0:443", "flag:tls.acme_domains=[\"a.org\"]"], Some(Encrypted)),
+        (&["flag:listen=0.0.0.0:80", "flag:tls.self_signed=true", proxies], Some(Proxied)),
         (&["flag:listen=127.0.0.1:80", "dev"], Some(Loopback)),
     ] {
         match exposure {
@@ -332,11 +332,54 @@ fn plain_http_for_others_needs_a_reason() {
             None => {
                 let refusal = refusal(parts, "");
                 assert!(refusal.starts_with("flag --set listen: setting \"listen\" is "), "{refusal}");
-                for cure in ["trusted_proxies", "public_url=http://localhost:80", "127.0.0.1:80"] {
+                for cure in [
+                    "tls.cert",
+                    "--tls-self-signed",
+                    "trusted_proxies",
+                    "public_url=http://localhost:80",
+                    "127.0.0.1:80",
+                ] {
                     assert!(refusal.contains(cure), "{refusal}");
                 }
             }
         }
+    }
+}
+
+#[test]
+fn one_source_of_certificates() {
+    for (file, said) in [
+        ("tls.cert = 'c'", "setting \"tls.cert\" needs tls.key"),
+        ("tls.key = 'k'", "setting \"tls.key\" needs tls.cert"),
+        ("tls = { cert = 'c', key = 'k', self_signed = true }", "setting \"tls.self_signed\" says where"),
+        ("tls = { acme_domains = ['a.org'], self_signed = true }", "setting \"tls.acme_domains\" says where"),
+        ("tls.acme_email = 'a@b.org'", "setting \"tls.acme_email\" needs tls.acme_domains"),
+        ("tls = { acme_domains = ['a.org'], acme_email = 'a' }", "setting \"tls.acme_email\" must be an e-mail"),
+        ("tls = { acme_domains = ['a.org'], acme_directory = 'http://a' }", "setting \"tls.acme_directory\" must be"),
+        ("trusted_proxies = ['10.0.0.1']\ntls.acme_domains = ['a.org']", "setting \"tls.acme_domains\" cannot be used"),
+        ("public_url = 'http://a.org'\ntls.self_signed = true", "setting \"public_url\" begins with http://"),
+    ] {
+        let refusal = refusal(&[], file);
+        assert!(refusal.contains(said), "{file}: {refusal}");
+    }
+    for name in ["", "*.a.org", "https://a.org", "a.org:443", "192.0.2.1", "[::1]", "a_b.org", "a org"] {
+        let refusal = refusal(&[], &format!("tls.acme_domains = ['{name}']"));
+        assert!(refusal.contains("tls.acme_domains"), "{name}: {refusal}");
+    }
+    let settings = read(&["flag:listen=0.0.0.0:443"], "tls.acme_domains = ['A.org', 'b.org']");
+    let Tls::Acme(acme) = &settings.tls else { panic!("{:?}", settings.tls) };
+    assert_eq!(acme.domains, ["a.org", "b.org"]);
+    assert_eq!(settings.public_url_at(settings.listen).to_string(), "https://a.org");
+    assert_eq!(read(&[], "").tls, Tls::Off);
+}
+
+#[test]
+fn origins_are_exact() {
+    let settings = read(&[], "cors.allowed_origins = ['https://App.example.org:443', 'http://localhost:5173/']");
+    assert_eq!(settings.allowed_origins, ["https://app.example.org", "http://localhost:5173"]);
+    for bad in ["*", "null", "", "app.example.org", "https://*.example.org", "https://a.org/app", "https://u@a.org"] {
+        let refusal = refusal(&[], &format!("cors.allowed_origins = ['{bad}']"));
+        assert!(refusal.contains("\"cors.allowed_origins\""), "{bad}: {refusal}");
     }
 }
 

@@ -24,7 +24,10 @@ on_both!(messages_may_be_sent_back_to_back, |server| async move {
         let left = ends.since(mv_core::Clock::now(server.clock()));
         assert!(Duration::from_secs(3500) < left && left <= Duration::from_secs(3600), "{left:?}");
         let told = socket.hear().await;
-        assert_eq!((&told["type"], &told["channel"], &told["resource_id"]), (&"subscribed".into(), &MEDIA.into(), &id.into()));
+        assert_eq!(
+            (&told["type"], &told["channel"], &told["resource_id"]),
+            (&"subscribed".into(), &MEDIA.into(), &id.into())
+        );
         assert!(told["cursor"].as_str().is_some_and(|cursor| cursor.len() > 10));
         assert_eq!(socket.hear().await, json!({ "type": "pong" }));
         alice.patch(&format!("/media/{id}"), json!({ "title": path })).await.expect(200);
@@ -179,7 +182,7 @@ on_both!(bad_credentials_close_it, |server| async move {
     let (alice, bob) = (server.user("alice").await, server.user("bob").await);
     let token = alice.token.clone().unwrap();
     let issued = alice.post("/upload-tokens", json!({})).await.expect(201);
-    let out = { let mut out = server.user("carol").await; out.log_in(mv_testkit::client::PASSWORD).await; out };
+    let out = server.user("carol").await;
     out.post_empty("/auth/logout").await.expect(204);
     for (secret, error, code) in [
         ("", "unauthorized", 4401),
@@ -212,9 +215,6 @@ on_both!(bad_credentials_close_it, |server| async move {
 
 on_both!(it_ends_with_its_credentials, |server| async move {
     let alice = server.user("alice").await;
-    let admin = server.user("operator").await;
-    let id: mv_core::UserId = admin.id.parse().unwrap();
-    let _promoted = id;
     let within = Duration::from_secs(2);
     let ends = async |mut socket: Socket, why: &str| {
         let told = tokio::time::timeout(within, socket.hear_or_end(within)).await;
@@ -259,7 +259,7 @@ on_both!(it_ends_with_its_credentials, |server| async move {
 
 on_both!(
     it_ends_when_the_user_is_disabled,
-    Options::with("first_admin.email", "root@example.com").and("first_admin.password", mv_testkit::client::PASSWORD),
+    Options::with("admin.email", "root@example.com").and("admin.password", mv_testkit::client::PASSWORD),
     |server| async move {
         let alice = server.user("alice").await;
         let mut admin = server.anonymous();
@@ -281,20 +281,25 @@ on_both!(what_makes_no_sense_ends_it, |server| async move {
     assert_eq!(socket.closed().await, 4400);
 });
 
-const QUICK: Pace = Pace { authenticate: Duration::from_millis(700), ping: Duration::from_millis(300) };
+const QUICK: Pace =
+    Pace { authenticate: Duration::from_millis(700), ping: Duration::from_millis(300), stuck: Duration::from_secs(5) };
 
-on_both!(the_silent_and_the_dead_are_let_go, Options { pace: Some(QUICK), ..Options::default() }, |server| async move {
-    let alice = server.user("alice").await;
-    let mut silent = Socket::open(&server).await;
-    let begun = std::time::Instant::now();
-    silent.say(json!({ "type": "ping" })).await;
-    assert_eq!(silent.hear().await, json!({ "type": "pong" }));
-    assert_eq!(silent.closed().await, 4401);
-    assert!(begun.elapsed() >= Duration::from_millis(650));
-    // Whoever reads answers pings; whoever does not is gone after two of them.
-    let (mut alive, dead) = (Socket::of(&alice).await, Socket::of(&alice).await);
-    assert_eq!(alive.hear_or_end(Duration::from_secs(2)).await, Err(0), "it stays open");
-    let mut dead = dead;
-    assert_eq!(dead.hear_or_end(Duration::from_secs(5)).await, Err(1006));
-    alive.hear_nothing().await;
-});
+on_both!(
+    the_silent_and_the_dead_are_let_go,
+    Options { pace: Some(QUICK), ..Options::default() },
+    |server| async move {
+        let alice = server.user("alice").await;
+        let mut silent = Socket::open(&server).await;
+        let begun = std::time::Instant::now();
+        silent.say(json!({ "type": "ping" })).await;
+        assert_eq!(silent.hear().await, json!({ "type": "pong" }));
+        assert_eq!(silent.closed().await, 4401);
+        assert!(begun.elapsed() >= Duration::from_millis(650));
+        // Whoever reads answers pings; whoever does not is gone after two of them.
+        let (mut alive, dead) = (Socket::of(&alice).await, Socket::of(&alice).await);
+        assert_eq!(alive.hear_or_end(Duration::from_secs(2)).await, Err(0), "it stays open");
+        let mut dead = dead;
+        assert_eq!(dead.hear_or_end(Duration::from_secs(5)).await, Err(1006));
+        alive.hear_nothing().await;
+    }
+);

@@ -168,6 +168,10 @@ const SCANNED: &[&str] = &[
     "SELECT c.collection_id, count(*) FROM collection_media c JOIN media m",
     "SELECT id FROM blobs LIMIT 1",
     "SELECT count(*), CAST(coalesce(sum(items)",
+    "DELETE FROM invites WHERE expires_at < $1",
+    "SELECT count(*) FROM invites",
+    "SELECT t.user_id, t.to_id FROM transfers t JOIN users u ON u.id = t.user_id WHERE u.deleted_at IS NULL",
+    "UPDATE account_links SET expires_at = created_at WHERE kind = $1",
 ];
 
 #[test]

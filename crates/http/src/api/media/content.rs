@@ -65,6 +65,8 @@ struct Served {
     original: Original,
     attachment: bool,
     caching: String,
+    /// Whether pages of other origins may show the bytes.
+    shown_anywhere: bool,
 }
 
 /// The original. `Range` (one and several), `If-Range` and the other conditions hold as RFC 9110 has them.
@@ -112,7 +114,12 @@ async fn open(
     let Some(signature) = query.signature else {
         let Auth(auth, _) = auth?;
         let original = state.app.open_media(&auth.caller, id).await?;
-        return Ok(Served { original, attachment: query.download, caching: "private, no-cache".to_owned() });
+        return Ok(Served {
+            original,
+            attachment: query.download,
+            caching: "private, no-cache".to_owned(),
+            shown_anywhere: false,
+        });
     };
     if headers.contains_key(header::AUTHORIZATION) || headers.contains_key("x-api-key") {
         return Err(Error::invalid("sig", "Must not be given together with other credentials").into());
@@ -123,6 +130,8 @@ async fn open(
         original,
         attachment: download || query.download,
         caching: format!("private, max-age={left}, immutable"),
+        // A link is its own permission, but whether pages elsewhere may show it is the operator's word.
+        shown_anywhere: !state.wire.allowed_origins.is_empty(),
     })
 }
 
@@ -184,7 +193,8 @@ fn common_headers(served: &Served, tag: &str, modified: Timestamp) -> Result<Hea
     set(header::CACHE_CONTROL, &served.caching);
     set(header::VARY, "Authorization");
     set(header::CONTENT_SECURITY_POLICY, POLICY);
-    set(header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    let shown_by = if served.shown_anywhere { "cross-origin" } else { "same-origin" };
+    set(header::HeaderName::from_static("cross-origin-resource-policy"), shown_by);
     Ok(headers)
 }
 
