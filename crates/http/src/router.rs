@@ -16,6 +16,7 @@ use crate::api::{
 };
 use crate::areas::routes;
 use crate::error::ApiError;
+use crate::realtime::socket;
 use crate::state::AppState;
 use crate::{docs_page, layers, link_pages, openapi, ops};
 
@@ -103,10 +104,12 @@ pub fn router(state: AppState) -> Router {
     let policy = HeaderValue::from_str(&docs_page::policy()).unwrap_or_else(|_| no_policy.clone());
     let json = move || async move { served(description, "application/json", no_policy) };
     let docs = move || async move { served(page, "text/html; charset=utf-8", policy) };
-    let base = api.route("/openapi.json", get(json));
+    // OpenAPI has no word for a WebSocket; docs/realtime.md describes it.
+    let base = api.route("/openapi.json", get(json)).route("/realtime", get(socket::open));
     Router::new()
         .nest("/api/v1", base.clone())
         .nest("/v1", base)
+        .route("/realtime", get(socket::open))
         .route("/api/docs", get(docs))
         .route("/", get(|| async { Redirect::temporary("/api/docs") }))
         .merge(link_pages::routes())

@@ -79,9 +79,10 @@ impl Default for Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// Cancelled when the server stops, as an extension of each request: for answers that do not end by themselves.
+/// Cancelled when the server stops, as an extension of each request: for answers that do not end by themselves. Whoever
+/// has taken over a connection is waited for, as far as the grace goes, while it holds a token of the tracker.
 #[derive(Debug, Clone)]
-pub struct Stopping(pub CancellationToken);
+pub struct Stopping(pub CancellationToken, pub TaskTracker);
 
 /// That the connection is TLS, as an extension of each request on one.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mv_app::App;
+use tokio::sync::Semaphore;
 
 use crate::layers::rate_limit::Policies;
+use crate::realtime::socket::Pace;
+
+/// How many WebSockets may be open.
+pub const MAX_SOCKETS: usize = 16_384;
 
 /// The product and what the wire needs beside it. Cheap to clone.
 #[derive(Clone)]
@@ -16,13 +21,23 @@ pub struct AppState {
     pub wire: Arc<WireOptions>,
     /// What answers tell of the limits.
     pub policies: Arc<Policies>,
+    /// The pace of WebSockets.
+    pub pace: Pace,
+    /// Places for WebSockets, which count among the server's connections only until they are upgraded.
+    pub sockets: Arc<Semaphore>,
 }
 
 impl AppState {
     /// For this product and this wire.
     pub fn new(app: Arc<App>, wire: WireOptions) -> Self {
         let policies = Arc::new(Policies::new(&app.options().limits));
-        Self { app, wire: Arc::new(wire), policies }
+        Self {
+            app,
+            wire: Arc::new(wire),
+            policies,
+            pace: Pace::default(),
+            sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod core_dumps;
 pub mod jwt_key;
 mod log_json;
 mod log_writer;
+pub mod open_files;
 pub mod password;
 mod private_file;
 pub mod reload;

@@ -16,12 +16,14 @@ pub mod files;
 pub mod mail;
 pub mod server;
 pub mod sink;
+pub mod socket;
 
 pub use answer::Answer;
 pub use client::{Actor, multipart};
 pub use databases::Backend;
 pub use server::{Options, Server};
 pub use sink::{Reply, Sink};
+pub use socket::Socket;
 
 /// One test on both databases: `on_both!(renames_an_item, |server| async move { ... });` makes `renames_an_item::sqlite`
 /// and `renames_an_item::postgres`, each on a fresh server with a fresh database. A second form takes options:

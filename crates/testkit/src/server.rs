@@ -11,11 +11,12 @@ use mv_app::App;
 use mv_app::net::Resolver;
 use mv_app::webhooks::deliver::Schedule;
 use mv_core::entropy::SystemEntropy;
+use mv_http::realtime::socket::Pace;
 use mv_store::{Error, Store, sql};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Actor;
@@ -33,6 +34,10 @@ pub struct Options {
     pub resolver: Option<Resolver>,
     /// When deliveries to webhooks are tried.
     pub webhooks: Schedule,
+    /// The pace of WebSockets, if it is to be another one.
+    pub pace: Option<Pace>,
+    /// How many WebSockets may be open, if not as many as usual.
+    pub sockets: Option<usize>,
 }
 
 impl Options {
@@ -101,7 +106,12 @@ impl Server {
         let vault = wire::open(&settings, public_url, machine, Sharing::Alone).await.expect("the vault opens");
         vault.first_admin(&settings).await.expect("the first administrator is made");
         let (app, store) = (vault.app.clone(), vault.store.clone());
-        let router = mv_http::router::router(wire::app_state(app.clone(), &settings));
+        let mut state = wire::app_state(app.clone(), &settings);
+        state.pace = options.pace.unwrap_or_default();
+        if let Some(sockets) = options.sockets {
+            state.sockets = Arc::new(Semaphore::new(sockets));
+        }
+        let router = mv_http::router::router(state);
         let stop = CancellationToken::new();
         let limits =
             mv_http::server::Options { shutdown_grace: Duration::from_secs(5), ..mv_http::server::Options::default() };

@@ -104,10 +104,16 @@ impl Watches {
 pub struct Watched {
     number: u64,
     watches: Arc<Watches>,
+    until: Option<Timestamp>,
     ended: CancellationToken,
 }
 
 impl Watched {
+    /// When they end by time; `None` is never.
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     /// Waits until the credentials have ended.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
@@ -126,9 +132,9 @@ impl App {
     /// # Errors
     /// `rate_limited` where the account keeps very much open already; `forbidden` for what only uploads or only reads bytes.
     pub fn watch(self: &Arc<Self>, authenticated: &Authenticated) -> Result<Watched> {
-        let credential = match authenticated.caller {
-            Caller::Session { session, .. } => Credential::Session(session),
-            Caller::Key { key, .. } => Credential::Key(key),
+        let (credential, until) = match authenticated.caller {
+            Caller::Session { session, .. } => (Credential::Session(session), Some(authenticated.good_until)),
+            Caller::Key { key, .. } => (Credential::Key(key), authenticated.credential.expires_at),
             Caller::UploadToken { .. } | Caller::Link { .. } => {
                 return Err(Error::new(Code::Forbidden, "These credentials do not open this").into());
             }
@@ -153,7 +159,7 @@ impl App {
             tokio::spawn(look_after(Arc::downgrade(self)));
         }
         drop(state);
-        Ok(Watched { number, watches: Arc::clone(&self.watches), ended })
+        Ok(Watched { number, watches: Arc::clone(&self.watches), until, ended })
     }
 
     /// One look. `seen` is the stamp of the last one that was answered.

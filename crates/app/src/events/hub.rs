@@ -9,8 +9,8 @@ use mv_core::UserId;
 use mv_core::event::{Channel, Recorded};
 use tokio::sync::Notify;
 
-/// Bytes that may wait for one listener.
-const QUEUE_BYTES: usize = 1024 * 1024;
+/// Bytes that may wait for one listener; as many again may be on their way to it.
+const QUEUE_BYTES: usize = 512 * 1024;
 
 /// An event on its way to listeners, with its text made once.
 #[derive(Debug)]
@@ -137,6 +137,25 @@ impl Listener {
                     return Ok(std::mem::take(&mut waiting.events));
                 }
             }
+            self.queue.filled.notified().await;
+        }
+    }
+
+    /// Forgets what waits, also that it was too much: for one that reads what is there already by itself.
+    pub(super) fn renew(&self) {
+        *self.queue.state.lock().unwrap_or_else(PoisonError::into_inner) = Waiting::default();
+    }
+
+    /// Whether everything that was dispatched to it has been taken.
+    pub(super) fn has_all(&self) -> bool {
+        let waiting = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.events.is_empty() && !waiting.too_slow
+    }
+
+    /// Waits until it is too slow.
+    pub(super) async fn overflowed(&self) {
+        while !self.queue.state.lock().unwrap_or_else(PoisonError::into_inner).too_slow {
+            // `next` looks before it waits, so it does not miss the permit that is used up here.
             self.queue.filled.notified().await;
         }
     }

@@ -26,7 +26,7 @@ impl App {
             Some(position) => position,
             None => self.dispatched_position().await?,
         };
-        Ok(Follower { user, sent, replaying: true, listener })
+        Ok(Follower { user, sent, replaying: since.is_some(), listener })
     }
 
     /// The position behind an event's id or a cursor, for whoever resumes.
@@ -109,6 +109,35 @@ impl Follower {
         self.sent
     }
 
+    /// As `position`, moved over the events of others where nothing of the user's own is on its way.
+    pub fn reach(&mut self, app: &App) -> i64 {
+        // First how far the dispatcher is, then whether all that it sent was taken.
+        let dispatched = app.dispatched.get();
+        if !self.replaying && self.listener.has_all() {
+            self.sent = self.sent.max(dispatched);
+        }
+        self.sent
+    }
+
+    /// Goes back to an earlier position: what came after it is given once more.
+    pub fn rewind(&mut self, position: i64) {
+        self.replaying |= position < self.sent;
+        self.sent = self.sent.min(position);
+    }
+
+    /// Reads on from the table after it was too slow for its queue.
+    pub fn catch_up(&mut self) {
+        self.replaying = true;
+    }
+
+    /// Waits until it is too slow; never where it reads what is there, since that is read at its own pace.
+    pub async fn overflowed(&self) {
+        if self.replaying {
+            std::future::pending::<()>().await;
+        }
+        self.listener.overflowed().await;
+    }
+
     /// The next events, at least one, in order; waits until there are some. May be dropped while it waits.
     ///
     /// # Errors
@@ -116,8 +145,10 @@ impl Follower {
     pub async fn next(&mut self, app: &App) -> std::result::Result<Vec<Arc<Live>>, Stopped> {
         loop {
             let events: Vec<Arc<Live>> = if self.replaying {
+                // What was dispatched until now is there to be read, however much it was.
+                self.listener.renew();
                 let page = app.events_after(self.user, self.sent, PAGE).await.map_err(Stopped::Failed)?;
-                // A page that is not full ends at what was there; the listener has had the rest since it began.
+                // A page that is not full ends at what was there; the listener has the rest.
                 self.replaying = page.len() >= PAGE as usize;
                 page.into_iter().map(|event| Arc::new(Live::new(event))).collect()
             } else {

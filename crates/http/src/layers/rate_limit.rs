@@ -68,8 +68,11 @@ impl Policies {
     }
 }
 
-/// Whether requests to this path are counted: all under either base, known or not.
+/// Whether requests to this path are counted: all under either base, known or not, and the WebSocket's other address.
 pub(super) fn applies(path: &str) -> bool {
+    if path == "/realtime" {
+        return true;
+    }
     let below = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/v1"));
     below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

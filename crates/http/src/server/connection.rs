@@ -70,7 +70,7 @@ pub(super) struct Server {
     router: axum::Router,
     options: Options,
     tls: Option<TlsAcceptor>,
-    shutdown: CancellationToken,
+    stopping: Stopping,
     drop_now: CancellationToken,
 }
 
@@ -83,6 +83,7 @@ impl Server {
         drop_now: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
+        let stopping = Stopping(shutdown, tasks.clone());
         let mut builder = Builder::new(Spawner { tasks, drop_now: drop_now.clone() });
         // The timer comes first: a time-out without one panics.
         builder
@@ -100,7 +101,7 @@ impl Server {
             .max_header_list_size(MAX_FIELD_LIST)
             .max_pending_accept_reset_streams(MAX_RESET_STREAMS);
         let tls = options.tls.clone().map(TlsAcceptor::from);
-        Self { builder, router, options, tls, shutdown, drop_now }
+        Self { builder, router, options, tls, stopping, drop_now }
     }
 
     /// Serves one connection to its end. `held` is given back when the socket closes.
@@ -113,7 +114,7 @@ impl Server {
         let handshake = timeout(self.options.first_byte_timeout, acceptor.accept(socket));
         let handshake = tokio::select! {
             done = handshake => done,
-            () = self.shutdown.cancelled() => return,
+            () = self.stopping.0.cancelled() => return,
         };
         match handshake {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(ACME_PROOF) => {}
@@ -149,7 +150,7 @@ impl Server {
                         return;
                     }
                 }
-                () = self.shutdown.cancelled(), if !is_ending => {
+                () = self.stopping.0.cancelled(), if !is_ending => {
                     is_ending = true;
                     connection.as_mut().graceful_shutdown();
                     written = link.written();
@@ -183,7 +184,7 @@ impl Server {
         let read_whole = body.read_whole();
         let mut request = Request::from_parts(head, axum::body::Body::new(body));
         request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(Stopping(self.shutdown.clone()));
+        request.extensions_mut().insert(self.stopping.clone());
         if let Some(encrypted) = encrypted {
             request.extensions_mut().insert(encrypted);
         }

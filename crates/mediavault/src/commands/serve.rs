@@ -13,6 +13,7 @@ use mv_http::{router, server};
 use tokio::net::TcpListener;
 
 use super::one_line;
+use crate::open_files;
 use crate::reload::{self, Again};
 use crate::settings::Settings;
 use crate::tls::{self, Keeper, TlsError};
@@ -65,6 +66,9 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     let public_url = settings.public_url_at(bound);
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
+    }
+    if let Some(limit) = open_files::raise().filter(|limit| *limit < open_files::WANTED) {
+        tracing::warn!(limit, "the system lets this server open {limit} files and sockets only");
     }
     let vault = wire::open(settings, public_url.to_string(), Machine::default(), Sharing::Alone).await?;
     vault.first_admin(settings).await.map_err(ServeFailure::Admin)?;

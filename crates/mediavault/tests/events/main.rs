@@ -7,8 +7,10 @@
 )]
 
 mod changes;
+mod hostile;
 mod mirror;
 mod order;
+mod socket;
 mod ssrf;
 mod streams;
 mod tickets;
