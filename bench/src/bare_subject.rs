@@ -1,4 +1,4 @@
-//! The bare server (`bare`) as a subject: this program started once more, as a process of its own.
+//! The bare servers (`bare`, `hub`) as subjects: this program started once more, as a process of its own.
 //! Promise: measured like any peer. Not here: its routes.
 
 use std::path::Path;
@@ -6,21 +6,30 @@ use std::path::Path;
 use crate::error::{Doing, Result};
 use crate::machine;
 use crate::process::Server;
-use crate::scenarios::BARE;
+use crate::scenarios::{BARE, HUB};
 use crate::settings::Settings;
 use crate::subject::{Dialect, Subject};
 
 /// Starts it.
 pub(crate) fn start(settings: &Settings) -> Result<Subject> {
+    started(settings, BARE, "bare-axum")
+}
+
+/// Starts the bare hub.
+pub(crate) fn start_hub(settings: &Settings) -> Result<Subject> {
+    started(settings, HUB, "bare-hub")
+}
+
+fn started(settings: &Settings, name: &'static str, command: &str) -> Result<Subject> {
     let program = std::env::current_exe().doing(|| "finding this program".to_owned())?;
     let port = machine::free_ports(1)?;
-    let arguments = ["bare-axum".to_owned(), "--port".to_owned(), port.to_string()];
-    let log = settings.work.join(Path::new("data/bare-axum.log"));
+    let arguments = [command.to_owned(), "--port".to_owned(), port.to_string()];
+    let log = settings.work.join(Path::new("data")).join(command).with_extension("log");
     let mut server = Server::start(&program, arguments, port, &log)?;
     let ready = server.wait_ready("/hello", 200)?;
     let idle_mib = machine::memory_mib(server.pid());
     let mut dialect = Dialect::new("");
     dialect.upload = "/drop";
     dialect.own_user = Some("/hello".into());
-    Ok(Subject { name: BARE, server, dialect, sign_in: None, small: Vec::new(), large: None, ready, idle_mib })
+    Ok(Subject { name, server, dialect, sign_in: None, small: Vec::new(), large: None, ready, idle_mib })
 }

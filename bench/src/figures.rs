@@ -34,11 +34,13 @@ pub(crate) enum Metric {
     BystanderP99,
     /// The same without them, in milliseconds.
     BystanderAlone,
+    /// Memory of the server for each open connection, in KiB.
+    PerSocket,
 }
 
 impl Metric {
     /// Every metric, in the order of the columns.
-    pub(crate) const ALL: [Metric; 13] = [
+    pub(crate) const ALL: [Metric; 14] = [
         Metric::Rate,
         Metric::Throughput,
         Metric::P50,
@@ -52,6 +54,7 @@ impl Metric {
         Metric::ProgramSize,
         Metric::BystanderP99,
         Metric::BystanderAlone,
+        Metric::PerSocket,
     ];
 
     /// The column's title, with the unit.
@@ -70,6 +73,7 @@ impl Metric {
             Metric::ProgramSize => "program MiB",
             Metric::BystanderP99 => "own user p99 ms meanwhile",
             Metric::BystanderAlone => "own user p99 ms alone",
+            Metric::PerSocket => "KiB a socket",
         }
     }
 
@@ -89,6 +93,7 @@ impl Metric {
             Metric::ProgramSize => "program_mib",
             Metric::BystanderP99 => "own_user_p99_meanwhile_ms",
             Metric::BystanderAlone => "own_user_p99_alone_ms",
+            Metric::PerSocket => "kib_per_socket",
         }
     }
 }

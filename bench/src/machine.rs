@@ -110,6 +110,13 @@ pub(crate) fn settle() {
     rustix::fs::sync();
 }
 
+/// Lets this process have as many sockets open as the system allows.
+pub(crate) fn raise_open_files() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
+}
+
 /// The processors that this program may use.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

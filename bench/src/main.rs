@@ -13,14 +13,17 @@ mod client;
 mod content;
 mod error;
 mod figures;
+mod hub;
 mod limits;
 mod machine;
 mod peers;
 mod process;
+mod receiver;
 mod report;
 mod rounds;
 mod scenarios;
 mod settings;
+mod sockets;
 mod subject;
 mod targets;
 
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::Peers(settings) => rounds::run(Part::Peers, &settings),
         Command::All(settings) => rounds::run(Part::All, &settings),
         Command::BareAxum { port } => bare::serve(port),
+        Command::BareHub { port } => hub::serve(port),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,7 +14,7 @@ use crate::figures::Figures;
 use crate::machine;
 use crate::peers;
 use crate::report::{Results, Row};
-use crate::scenarios::{BARE, Context, LIMIT, PRODUCT, Scenario, product};
+use crate::scenarios::{BARE, Context, HUB, LIMIT, PRODUCT, Scenario, product};
 use crate::settings::Settings;
 use crate::subject::Subject;
 use crate::targets;
@@ -36,7 +36,7 @@ impl Part {
     fn holds(self, subject: &str) -> bool {
         match self {
             Part::All => true,
-            Part::Limits => subject == LIMIT || subject == BARE,
+            Part::Limits => [LIMIT, BARE, HUB].contains(&subject),
             Part::Product => subject == PRODUCT,
             Part::Peers => peers::NAMES.contains(&subject),
         }
@@ -109,6 +109,7 @@ fn start(name: &'static str, settings: &Settings, pool: &Pool) -> Result<Subject
     match name {
         PRODUCT => product::start(settings),
         BARE => bare_subject::start(settings),
+        HUB => bare_subject::start_hub(settings),
         peer => peers::start(peer, settings, pool),
     }
 }

@@ -33,6 +33,12 @@ pub(crate) enum Command {
         #[arg(long)]
         port: u16,
     },
+    /// Send what is published to every WebSocket: the floor of a fan-out (used by the other commands).
+    BareHub {
+        /// The port on 127.0.0.1.
+        #[arg(long)]
+        port: u16,
+    },
 }
 
 /// How to do it.

@@ -8,7 +8,7 @@ use crate::figures::{Metric, spread};
 use crate::limits::Limit;
 use crate::machine;
 use crate::report::{Results, number};
-use crate::scenarios::{BARE, LIMIT, PRODUCT, Place, SMALL, Scenario};
+use crate::scenarios::{BARE, HUB, LIMIT, PRODUCT, Place, SMALL, Scenario};
 
 const MEDIUM: usize = 200 * 1024;
 const POCKETBASE: &str = "PocketBase";
@@ -18,6 +18,7 @@ const NGINX: &str = "nginx";
 const EXPRESS: &str = "Express";
 const EXPRESS_SYNCED: &str = "Express fsync";
 const TUS: &str = "tus-node";
+const WS: &str = "ws on Node";
 
 /// A number of one round.
 #[derive(Clone, Copy)]
@@ -273,8 +274,36 @@ fn rest() -> Vec<Target> {
     ]
 }
 
+fn events() -> Vec<Target> {
+    use Bound::{AtLeast, AtMost};
+    use Metric::{P99, PerSocket, Rate};
+    use Quantity::{Fixed, Of};
+    let (few, many, paced) = (Scenario::FanOut(1000), Scenario::FanOut(10_000), Scenario::FanOutPaced);
+    vec![
+        target("fan-out to 1000 sockets / tokio hub", ours(few, Rate), AtLeast(0.75), Of(few, HUB, Rate)),
+        target("fan-out to 1000 sockets / ws", ours(few, Rate), AtLeast(1.6), Of(few, WS, Rate)),
+        target("fan-out to 10 000 sockets / tokio hub", ours(many, Rate), AtLeast(0.75), Of(many, HUB, Rate)),
+        target("fan-out to 10 000 sockets / ws", ours(many, Rate), AtLeast(2.2), Of(many, WS, Rate)),
+        target("20 events/s to 1000 sockets, p99 / tokio hub", ours(paced, P99), AtMost(1.3), Of(paced, HUB, P99)),
+        target("idle socket, KiB, absolute", ours(Scenario::IdleSockets(10_000), PerSocket), AtMost(12.0), Fixed(1.0)),
+        target("webhooks a second, absolute", ours(Scenario::Webhooks, Rate), AtLeast(5000.0), Fixed(1.0)),
+        target(
+            "webhooks at 1000/s, p99 lag ms, absolute",
+            ours(Scenario::WebhooksPaced, P99),
+            AtMost(100.0),
+            Fixed(1.0),
+        ),
+        target(
+            "changes told to a webhook / changes told to none",
+            ours(Scenario::Changes(true), Rate),
+            AtLeast(0.8),
+            ours(Scenario::Changes(false), Rate),
+        ),
+    ]
+}
+
 fn all() -> Vec<Target> {
-    [small_uploads(), large_uploads(), reads(), rest()].into_iter().flatten().collect()
+    [small_uploads(), large_uploads(), reads(), events(), rest()].into_iter().flatten().collect()
 }
 
 /// The table of targets: ratio, floor or ceiling, met or missed.
@@ -354,7 +383,7 @@ mod tests {
         for target in all() {
             assert!(taken(target.ours) && taken(target.against), "{}", target.says);
         }
-        for name in [POCKETBASE, SEAWEEDFS, SEAWEEDFS_SYNCED, NGINX, EXPRESS, EXPRESS_SYNCED, TUS] {
+        for name in [POCKETBASE, SEAWEEDFS, SEAWEEDFS_SYNCED, NGINX, EXPRESS, EXPRESS_SYNCED, TUS, WS] {
             assert!(peers::NAMES.contains(&name), "{name}");
         }
     }

@@ -17,7 +17,7 @@ const BUFFER: usize = 256 * 1024;
 const LONGEST_HEAD: usize = 64 * 1024;
 
 /// A connection and what was read from it but not used yet.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     address: SocketAddr,
     stream: TcpStream,
     buffer: Box<[u8]>,
@@ -47,14 +47,14 @@ impl Sink {
 
 impl Connection {
     /// Connects, with Nagle's algorithm off.
-    pub(super) async fn open(address: SocketAddr) -> io::Result<Connection> {
+    pub(crate) async fn open(address: SocketAddr) -> io::Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Connection { address, stream, buffer: vec![0; BUFFER].into_boxed_slice(), from: 0, to: 0, closed: false })
     }
 
     /// Sends `request` and reads its answer; connects anew first where the last answer closed the connection.
-    pub(super) async fn exchange(&mut self, request: &Request, keep: Keep) -> io::Result<Answer> {
+    pub(crate) async fn exchange(&mut self, request: &Request, keep: Keep) -> io::Result<Answer> {
         if self.closed {
             *self = Connection::open(self.address).await?;
         }

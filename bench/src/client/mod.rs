@@ -8,6 +8,7 @@ mod load;
 mod request;
 
 pub(crate) use answer::{Answer, Keep};
+pub(crate) use connection::Connection;
 pub(crate) use load::{Exchange, Load, Seen, burst, closed_loop};
 pub(crate) use request::Request;
 

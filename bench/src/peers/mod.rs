@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::subject::{Dialect, Subject};
 
 /// Their names, as in the report.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 8] = [
     pocketbase::NAME,
     seaweedfs::NAME,
     seaweedfs::NAME_SYNCED,
@@ -25,6 +25,7 @@ pub(crate) const NAMES: [&str; 7] = [
     node::EXPRESS,
     node::EXPRESS_SYNCED,
     node::TUS,
+    node::WS,
 ];
 
 /// Installs (where needed) and starts the peer of this name.
@@ -37,6 +38,7 @@ pub(crate) fn start(name: &str, settings: &Settings, pool: &Pool) -> Result<Subj
         node::EXPRESS => node::express(settings, false),
         node::EXPRESS_SYNCED => node::express(settings, true),
         node::TUS => node::tus(settings),
+        node::WS => node::ws(settings),
         other => Err(Error::Missing(format!("no peer is called {other}"))),
     }
 }

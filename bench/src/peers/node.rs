@@ -1,4 +1,4 @@
-//! Two peers on Node: Express with multer (as most services take uploads) and the reference tus server.
+//! Peers on Node: Express with multer (as most services take uploads), the reference tus server, and a hub of `ws`.
 //! Promise: written in the idiom of their own documentation (`bench/peers/node/`). Not here: databases behind them,
 //! which flatters them.
 
@@ -13,6 +13,7 @@ use crate::subject::{Dialect, Subject};
 pub(super) const EXPRESS: &str = "Express";
 pub(super) const EXPRESS_SYNCED: &str = "Express fsync";
 pub(super) const TUS: &str = "tus-node";
+pub(super) const WS: &str = "ws on Node";
 
 /// Express + multer + SHA-1; `synced` syncs each file before its answer.
 pub(super) fn express(settings: &Settings, synced: bool) -> Result<Subject> {
@@ -29,6 +30,12 @@ pub(super) fn tus(settings: &Settings) -> Result<Subject> {
     let mut dialect = Dialect::new("");
     dialect.tus = Some("/files");
     Script { name: TUS, file: "node", verb: "start-tus", ports: 1, ready: ("/", 404) }.start(settings, dialect)
+}
+
+/// A hub of the package `ws`.
+pub(super) fn ws(settings: &Settings) -> Result<Subject> {
+    Script { name: WS, file: "node", verb: "start-ws", ports: 1, ready: ("/hello", 200) }
+        .start(settings, Dialect::new(""))
 }
 
 fn stored_at(answer: &Answer, _number: u64) -> Option<String> {

@@ -5,11 +5,13 @@
 mod accounts;
 mod addresses;
 mod downloads;
+mod fan_out;
 mod large;
 mod pages;
 pub(crate) mod product;
 mod start;
 mod uploads;
+mod webhooks;
 
 use crate::client::Load;
 use crate::content::Pool;
@@ -33,6 +35,8 @@ const MEDIUM: usize = 200 * 1024;
 pub(crate) const PRODUCT: &str = "product";
 /// The bare axum server.
 pub(crate) const BARE: &str = "bare axum";
+/// The bare hub.
+pub(crate) const HUB: &str = "tokio hub";
 /// The machine itself.
 pub(crate) const LIMIT: &str = "limit";
 
@@ -63,6 +67,18 @@ pub(crate) enum Scenario {
     Addresses,
     /// Logins over 4 connections, with a bystander asking for its own record.
     Login,
+    /// Events to so many sockets, as fast as they go.
+    FanOut(usize),
+    /// 20 events a second to 1000 sockets.
+    FanOutPaced,
+    /// So many sockets that hear nothing: memory.
+    IdleSockets(usize),
+    /// Deliveries to one webhook from a backlog.
+    Webhooks,
+    /// A thousand deliveries a second: how late.
+    WebhooksPaced,
+    /// Collections made over 8 connections, each told to a webhook or to none.
+    Changes(bool),
     /// From the start to the first good answer; idle memory; size of the program. Items in the library.
     Start(u64),
 }
@@ -93,7 +109,10 @@ impl Context<'_> {
 impl Scenario {
     /// All of them, in the order in which they run; the list scenarios up to `items`.
     pub(crate) fn all(items: u64) -> Vec<Scenario> {
-        use Scenario::{Addresses, Download, DownloadLarge, Login, OwnUser, Page, Ranges, Start, Upload, UploadLarge};
+        use Scenario::{
+            Addresses, Changes, Download, DownloadLarge, FanOut, IdleSockets, Login, OwnUser, Page, Ranges, Start,
+            Upload, UploadLarge,
+        };
         let limit = Scenario::Limit;
         let mut all = vec![
             Start(0),
@@ -104,6 +123,14 @@ impl Scenario {
             Addresses,
             limit(Limit::Argon2),
             Login,
+            FanOut(1000),
+            FanOut(10_000),
+            Scenario::FanOutPaced,
+            IdleSockets(10_000),
+            Scenario::Webhooks,
+            Scenario::WebhooksPaced,
+            Changes(false),
+            Changes(true),
             limit(Limit::Sync(1)),
             limit(Limit::Sync(8)),
             limit(Limit::Sync(64)),
@@ -157,6 +184,13 @@ impl Scenario {
             Scenario::Page(place, items) => format!("list of 20 in {items}, {}, c=8", place.name()),
             Scenario::Addresses => "a million addresses".to_owned(),
             Scenario::Login => "login, c=4".to_owned(),
+            Scenario::FanOut(sockets) => format!("fan-out to {sockets} sockets"),
+            Scenario::FanOutPaced => "20 events a second to 1000 sockets".to_owned(),
+            Scenario::IdleSockets(sockets) => format!("{sockets} idle sockets"),
+            Scenario::Webhooks => "webhooks from a backlog".to_owned(),
+            Scenario::WebhooksPaced => "webhooks at 1000 a second".to_owned(),
+            Scenario::Changes(false) => "collections made, no webhook, c=8".to_owned(),
+            Scenario::Changes(true) => "collections made, each to a webhook, c=8".to_owned(),
             Scenario::Start(0) => "start".to_owned(),
             Scenario::Start(items) => format!("start with {items} items"),
         }
@@ -165,7 +199,7 @@ impl Scenario {
     /// The subjects that take part, in the order of even rounds.
     pub(crate) fn subjects(self) -> Vec<&'static str> {
         let peers = |names: &[usize]| names.iter().filter_map(|at| peers::NAMES.get(*at).copied()).collect::<Vec<_>>();
-        // Positions in peers::NAMES: 0 PocketBase, 1 and 2 SeaweedFS, 3 nginx, 4 and 5 Express, 6 tus-node.
+        // Positions in peers::NAMES: 0 PocketBase, 1 and 2 SeaweedFS, 3 nginx, 4 and 5 Express, 6 tus-node, 7 ws.
         let (own, rest): (&[&'static str], _) = match self {
             Scenario::Limit(_) => (&[LIMIT], Vec::new()),
             Scenario::Upload(..) => (&[PRODUCT, BARE], peers(&[0, 1, 2, 4, 5])),
@@ -178,6 +212,8 @@ impl Scenario {
             Scenario::Page(Place::Cursor, 100_000) => (&[PRODUCT], peers(&[0])),
             Scenario::Page(..) => (&[PRODUCT], Vec::new()),
             Scenario::Login => (&[PRODUCT], peers(&[0])),
+            Scenario::FanOut(_) | Scenario::FanOutPaced | Scenario::IdleSockets(_) => (&[PRODUCT, HUB], peers(&[7])),
+            Scenario::Webhooks | Scenario::WebhooksPaced | Scenario::Changes(_) => (&[PRODUCT], Vec::new()),
             Scenario::Start(0) => (&[PRODUCT, BARE], peers(&[0, 1, 3, 4, 6])),
             Scenario::Start(_) => (&[PRODUCT], Vec::new()),
         };
@@ -201,6 +237,12 @@ impl Scenario {
             Scenario::Page(place, items) => pages::page(subject, context, place, items),
             Scenario::Addresses => addresses::measure(subject, context),
             Scenario::Login => accounts::login(subject, context),
+            Scenario::FanOut(sockets) => fan_out::flood(subject, context, sockets),
+            Scenario::FanOutPaced => fan_out::paced(subject),
+            Scenario::IdleSockets(sockets) => fan_out::idle(subject, context, sockets),
+            Scenario::Webhooks => webhooks::backlog(subject, context),
+            Scenario::WebhooksPaced => webhooks::paced(subject, context),
+            Scenario::Changes(told) => webhooks::changes(subject, context, told),
             Scenario::Start(items) => start::measure(subject, context, items),
         }
     }
@@ -254,7 +296,7 @@ mod tests {
         assert_eq!(names.len(), all.len());
         for scenario in all {
             for subject in scenario.subjects() {
-                let known = [PRODUCT, BARE, LIMIT].contains(&subject) || peers::NAMES.contains(&subject);
+                let known = [PRODUCT, BARE, HUB, LIMIT].contains(&subject) || peers::NAMES.contains(&subject);
                 assert!(known, "{subject} in {}", scenario.name());
             }
         }

@@ -1,0 +1,144 @@
+//! Webhooks to one local receiver: how many a second, how late at a fixed rate, and what they leave of the API.
+//! Promise: every delivery is signed, written before and after, and answered; the receiver is in this process. The server
+//! is started with `webhooks.allow_private_networks`, and without it again afterwards.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{Context, product, start};
+use crate::client::{Answer, Exchange, Keep, Request, ask, closed_loop};
+use crate::error::{Error, Result};
+use crate::figures::{Figures, Metric, percentile_ms};
+use crate::machine;
+use crate::receiver::Receiver;
+use crate::subject::Subject;
+
+/// Events that wait before any is delivered.
+const BACKLOG: u64 = 12_000;
+/// Deliveries a second of the fixed rate, and for how long.
+const PACE: u32 = 1000;
+const PACED: Duration = Duration::from_secs(5);
+const CONNECTIONS: usize = 8;
+/// How long a backlog may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Starts the server so that it may deliver to this machine.
+fn allow(subject: &mut Subject, context: &Context) -> Result<()> {
+    subject.server.end();
+    let raised = ["anonymous", "authenticated", "api_key", "delivery"];
+    let mut set = raised.map(|class| format!("limits.{class}_per_minute=1000000")).to_vec();
+    set.push("webhooks.allow_private_networks=true".to_owned());
+    let data = product::data_folder(context.settings);
+    (subject.server, subject.ready, subject.idle_mib) = product::serve_with(context.settings, &data, &set)?;
+    subject.renew()
+}
+
+/// Makes a webhook to the receiver; its path.
+fn hook(subject: &Subject, receiver: &Receiver) -> Result<String> {
+    let body = json!({ "url": receiver.url(), "events": ["collection.created"] });
+    let request = Request::json("POST", "/api/v1/webhooks", &subject.dialect.headers, &body);
+    let answer = ask(subject.server.address(), &request, Keep::Body)?;
+    let id = answer.json().pointer("/data/id").and_then(Value::as_str).map(str::to_owned);
+    let id = id.ok_or_else(|| Error::Wrong(format!("a webhook: {}", answer.summary())))?;
+    Ok(format!("/api/v1/webhooks/{id}"))
+}
+
+fn unhook(subject: &Subject, hook: &str) -> Result<()> {
+    let request = Request::empty("DELETE", hook, &subject.dialect.headers);
+    let answer = ask(subject.server.address(), &request, Keep::Nothing)?;
+    if answer.status == 204 { Ok(()) } else { Err(Error::Wrong(answer.summary())) }
+}
+
+/// Makes collections, each an event; at a fixed rate if there is one.
+struct Maker {
+    request: Request,
+    every: Option<(Instant, Duration)>,
+}
+
+impl Exchange for Maker {
+    fn next(&mut self) -> (Request, Keep) {
+        if let Some((at, every)) = &mut self.every {
+            // Few connections and short waits: the client's threads have nothing else to do.
+            std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            *at += *every;
+        }
+        (self.request.clone(), Keep::Nothing)
+    }
+
+    fn judge(&mut self, answer: &Answer) -> std::result::Result<(), String> {
+        if answer.status == 201 { Ok(()) } else { Err(answer.summary()) }
+    }
+}
+
+fn makers(subject: &Subject, count: usize, every: Option<Duration>) -> Vec<Box<dyn Exchange>> {
+    let body = json!({ "name": "told" });
+    let request = Request::json("POST", "/api/v1/collections", &subject.dialect.headers, &body);
+    let begin = Instant::now();
+    let one = |_| Maker { request: request.clone(), every: every.map(|every| (begin, every)) };
+    (0..count).map(one).map(|maker| Box::new(maker) as Box<dyn Exchange>).collect()
+}
+
+/// Waits until so many have come; how long that took.
+fn await_count(receiver: &Receiver, count: u64) -> Result<Duration> {
+    let begun = Instant::now();
+    while receiver.count() < count {
+        if begun.elapsed() > PATIENCE {
+            return Err(Error::Wrong(format!("{} deliveries of {count}", receiver.count())));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(begun.elapsed())
+}
+
+/// Deliveries a second from a backlog.
+pub(super) fn backlog(subject: &mut Subject, context: &Context) -> Result<Figures> {
+    allow(subject, context)?;
+    let receiver = Receiver::start(false)?;
+    let hook = hook(subject, &receiver)?;
+    let load = context.load(subject);
+    let each = BACKLOG / CONNECTIONS as u64;
+    crate::client::burst(&load, makers(subject, CONNECTIONS, None), each)?;
+    let (begun, cpu) = (Instant::now(), machine::cpu_seconds(load.pid));
+    receiver.open();
+    await_count(&receiver, each * CONNECTIONS as u64)?;
+    let (seconds, cpu) = (begun.elapsed().as_secs_f64(), machine::cpu_seconds(load.pid) - cpu);
+    unhook(subject, &hook)?;
+    start::restart(subject, context)?;
+    let count = receiver.count() as f64;
+    Ok(Figures::default().with(Metric::Rate, count / seconds).with(Metric::CpuPerRequest, cpu * 1e6 / count))
+}
+
+/// How late deliveries are at 1000 a second.
+pub(super) fn paced(subject: &mut Subject, context: &Context) -> Result<Figures> {
+    allow(subject, context)?;
+    let receiver = Receiver::start(true)?;
+    let hook = hook(subject, &receiver)?;
+    // Two connections: each client thread sleeps for one alone.
+    let connections = 2;
+    let mut load = context.load(subject);
+    load.measured = PACED;
+    let every = Duration::from_secs(1) / PACE * connections;
+    let seen = closed_loop(&load, makers(subject, connections as usize, Some(every)))?;
+    std::thread::sleep(Duration::from_secs(1));
+    let lags = receiver.lags();
+    unhook(subject, &hook)?;
+    start::restart(subject, context)?;
+    Ok(Figures::default()
+        .with(Metric::Rate, seen.latencies.len() as f64 / seen.seconds)
+        .with(Metric::P50, percentile_ms(&lags, 0.5))
+        .with(Metric::P99, percentile_ms(&lags, 0.99)))
+}
+
+/// What the API does with changes, each told to a webhook or to none.
+pub(super) fn changes(subject: &mut Subject, context: &Context, told: bool) -> Result<Figures> {
+    allow(subject, context)?;
+    let receiver = Receiver::start(true)?;
+    let hook = if told { Some(hook(subject, &receiver)?) } else { None };
+    let seen = closed_loop(&context.load(subject), makers(subject, CONNECTIONS, None))?;
+    if let Some(hook) = hook {
+        unhook(subject, &hook)?;
+    }
+    start::restart(subject, context)?;
+    Ok(Figures::of_requests(seen))
+}
