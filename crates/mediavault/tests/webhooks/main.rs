@@ -4,6 +4,7 @@
 
 mod bodies;
 mod crowd;
+mod guide;
 mod manage;
 mod retries;
 mod rights;
