@@ -17,7 +17,7 @@ mod wire;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -88,10 +88,15 @@ pub struct Stopping(pub CancellationToken, pub TaskTracker);
 #[derive(Debug, Clone, Copy)]
 pub struct Encrypted;
 
-/// What a connection occupies for as long as its socket is open.
-struct Held {
-    _permit: OwnedSemaphorePermit,
-    _slot: Slot,
+/// What a connection occupies for as long as its socket is open, or until it speaks another protocol than HTTP: whoever
+/// takes it over then keeps a count of their own.
+#[derive(Clone)]
+struct Held(Arc<Mutex<Option<(OwnedSemaphorePermit, Slot)>>>);
+
+impl Held {
+    fn give_back(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 /// Serves the router until `shutdown` is cancelled and the connections have ended or the grace is over.
@@ -120,7 +125,7 @@ pub async fn serve(
                 tracing::debug!("closed a connection: its address has too many");
                 continue;
             };
-            let held = Held { _permit: permit, _slot: slot };
+            let held = Held(Arc::new(Mutex::new(Some((permit, slot)))));
             tasks.spawn(Arc::clone(&server).connection(socket, peer, held));
         }
     };

@@ -104,7 +104,7 @@ impl Server {
         Self { builder, router, options, tls, stopping, drop_now }
     }
 
-    /// Serves one connection to its end. `held` is given back when the socket closes.
+    /// Serves one connection to its end. `held` is given back when the socket closes, or is upgraded.
     pub(super) async fn connection(self: Arc<Self>, socket: TcpStream, peer: Peer, held: Held) {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended before it began");
@@ -130,8 +130,8 @@ impl Server {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let link = Arc::new(Link::default());
-        let wire = Wire::new(stream, Arc::clone(&link), self.options.write_idle_timeout, held);
-        let service = service_fn(|request| self.answer(request, peer, encrypted, Arc::clone(&link)));
+        let wire = Wire::new(stream, Arc::clone(&link), self.options.write_idle_timeout, held.clone());
+        let service = service_fn(|request| self.answer(request, peer, encrypted, (Arc::clone(&link), held.clone())));
         let mut connection = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(wire), service));
         let mut first_bytes = pin!(sleep(self.options.first_byte_timeout));
         let mut quiet = pin!(sleep(QUIET));
@@ -173,7 +173,7 @@ impl Server {
         request: Request<Incoming>,
         peer: Peer,
         encrypted: Option<Encrypted>,
-        link: Arc<Link>,
+        (link, held): (Arc<Link>, Held),
     ) -> impl Future<Output = Result<Response<AnswerBody<axum::body::Body>>, Infallible>> + Send + 'static {
         let under_way = link.request();
         let patience = self.options.body_idle_timeout;
@@ -199,6 +199,7 @@ impl Server {
             }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 link.upgraded();
+                held.give_back();
             }
             Ok(response.map(|body| AnswerBody::new(body, under_way)))
         }

@@ -71,7 +71,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// One connection's bytes. `H` is held until the socket is closed, also after an upgrade.
+/// One connection's bytes. `H` is held until the socket is closed.
 pub(super) struct Wire<S, H> {
     socket: S,
     link: Arc<Link>,

@@ -14,3 +14,4 @@ mod socket;
 mod ssrf;
 mod streams;
 mod tickets;
+mod wire;

@@ -14,10 +14,10 @@ const SEEDS: u64 = 4;
 const STEPS: u64 = 90;
 
 /// Items, the trash and collections, by id.
-type State = BTreeMap<String, Value>;
+pub(crate) type State = BTreeMap<String, Value>;
 
 /// What a copy compares: all but the links, which are made anew now and then.
-fn comparable(mut object: Value) -> Value {
+pub(crate) fn comparable(mut object: Value) -> Value {
     if let Some(urls) = object.get_mut("urls") {
         urls["content"] = json!(urls["content"].is_string());
     }
@@ -25,7 +25,7 @@ fn comparable(mut object: Value) -> Value {
 }
 
 /// What the lists show.
-async fn listed(actor: &Actor) -> State {
+pub(crate) async fn listed(actor: &Actor) -> State {
     let mut state = State::new();
     for list in ["/media?per_page=100", "/media?trashed=true&per_page=100", "/collections?per_page=100"] {
         let mut path = list.to_owned();
@@ -84,7 +84,7 @@ impl Mirror {
 }
 
 /// Somebody who changes things at random.
-struct Writer {
+pub(crate) struct Writer {
     actor: Actor,
     random: Random,
     media: Vec<String>,
@@ -93,13 +93,18 @@ struct Writer {
 }
 
 impl Writer {
+    /// `count` is where the numbers of its files begin: no two writers may have the same bytes.
+    pub(crate) fn new(actor: Actor, random: Random, count: u64) -> Self {
+        Self { actor, random, media: Vec::new(), collections: Vec::new(), count }
+    }
+
     fn one_of(random: &mut Random, ids: &[String]) -> Option<String> {
         let place = random.below(ids.len().max(1) as u64) as usize;
         ids.get(place).cloned()
     }
 
     /// One change. Some are refused, which is as good.
-    async fn step(&mut self) {
+    pub(crate) async fn step(&mut self) {
         self.count += 1;
         let (media, collection) =
             (Self::one_of(&mut self.random, &self.media), Self::one_of(&mut self.random, &self.collections));
@@ -151,9 +156,7 @@ on_both!(a_copy_ends_equal_to_the_lists, |server| async move {
             let actor = ann.clone();
             tokio::spawn(async move {
                 let random = Random(seed * 10 + number);
-                // Bytes of no other writer's.
-                let mut writer =
-                    Writer { actor, random, media: Vec::new(), collections: Vec::new(), count: number * 10_000 };
+                let mut writer = Writer::new(actor, random, number * 10_000);
                 for _ in 0..STEPS {
                     writer.step().await;
                 }

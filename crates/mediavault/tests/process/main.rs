@@ -14,6 +14,7 @@ mod acme;
 mod administration;
 mod crash_points;
 mod deletions;
+mod deliveries;
 mod full_disk;
 mod jwt_rotation;
 mod kill_storm;
