@@ -64,6 +64,12 @@ if [ "${1:-}" = "--tests" ]; then
             exit 1
         fi
     done
+    for language in "node:Node 20" "npm:Node 20" "go:Go 1.26"; do
+        if ! has "${language%%:*}"; then
+            say "${language#*:} is missing (the program ${language%%:*}): install it and run this again"
+            exit 1
+        fi
+    done
     has_postgres || missing+=(postgresql)
     has_venv || missing+=(python3 python3-venv)
     for tool in python3 strace curl jq openssl pebble; do

@@ -104,7 +104,7 @@ pub fn router(state: AppState) -> Router {
     let policy = HeaderValue::from_str(&docs_page::policy()).unwrap_or_else(|_| no_policy.clone());
     let json = move || async move { served(description, "application/json", no_policy) };
     let docs = move || async move { served(page, "text/html; charset=utf-8", policy) };
-    // OpenAPI has no word for a WebSocket; docs/realtime.md describes it.
+    // OpenAPI has no word for a WebSocket; docs/guide/realtime.md describes it.
     let base = api.route("/openapi.json", get(json)).route("/realtime", get(socket::open));
     Router::new()
         .nest("/api/v1", base.clone())

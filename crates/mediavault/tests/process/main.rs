@@ -12,6 +12,7 @@
 mod accounts;
 mod acme;
 mod administration;
+mod clients;
 mod crash_points;
 mod deletions;
 mod deliveries;
