@@ -132,7 +132,7 @@ pub(super) fn paced(subject: &Subject) -> Result<Figures> {
     runtime()?.block_on(async {
         let crowd = Crowd::open(openings.into_iter(), &heard).await.doing(|| "opening sockets".to_owned())?;
         let mut connection = Connection::open(address).await.doing(|| "opening a publisher".to_owned())?;
-        let begun = tokio::time::Instant::now();
+        let (begun, cpu) = (tokio::time::Instant::now(), machine::cpu_seconds(subject.server.pid()));
         for (number, published) in (0_u32..).zip(&heard.published) {
             sleep_until(begun + Duration::from_secs(1) / PACE * number).await;
             published.store(heard.now(), Ordering::Release);
@@ -142,6 +142,7 @@ pub(super) fn paced(subject: &Subject) -> Result<Figures> {
             }
         }
         sleep(Duration::from_secs(1)).await;
+        let cpu = machine::cpu_seconds(subject.server.pid()) - cpu;
         let mut latencies =
             std::mem::take(&mut *heard.latencies.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         drop(crowd);
@@ -152,12 +153,14 @@ pub(super) fn paced(subject: &Subject) -> Result<Figures> {
         }
         Ok(Figures::default()
             .with(Metric::P50, percentile_ms(&latencies, 0.5))
-            .with(Metric::P99, percentile_ms(&latencies, 0.99)))
+            .with(Metric::P99, percentile_ms(&latencies, 0.99))
+            .with(Metric::CpuPerRequest, cpu * 1e6 / wanted as f64))
     })
 }
 
 /// What a socket costs that is subscribed and hears nothing.
 pub(super) fn idle(subject: &mut Subject, context: &mut Context, sockets: usize) -> Result<Figures> {
+    // Anew, since memory that was used before would hold these without growing. Peers show what that costs.
     if subject.name == PRODUCT {
         super::start::restart(subject, context)?;
     }

@@ -77,7 +77,7 @@ pub(crate) enum Scenario {
     Webhooks,
     /// A thousand deliveries a second: how late.
     WebhooksPaced,
-    /// Collections made over 8 connections, each told to a webhook or to none.
+    /// Collections changed over 8 connections, each change told to a webhook or to none.
     Changes(bool),
     /// From the start to the first good answer; idle memory; size of the program. Items in the library.
     Start(u64),
@@ -189,8 +189,8 @@ impl Scenario {
             Scenario::IdleSockets(sockets) => format!("{sockets} idle sockets"),
             Scenario::Webhooks => "webhooks from a backlog".to_owned(),
             Scenario::WebhooksPaced => "webhooks at 1000 a second".to_owned(),
-            Scenario::Changes(false) => "collections made, no webhook, c=8".to_owned(),
-            Scenario::Changes(true) => "collections made, each to a webhook, c=8".to_owned(),
+            Scenario::Changes(false) => "collections changed, no webhook, c=8".to_owned(),
+            Scenario::Changes(true) => "collections changed, each to a webhook, c=8".to_owned(),
             Scenario::Start(0) => "start".to_owned(),
             Scenario::Start(items) => format!("start with {items} items"),
         }

@@ -2,6 +2,7 @@
 //! Promise: every delivery is signed, written before and after, and answered; the receiver is in this process. The server
 //! is started with `webhooks.allow_private_networks`, and without it again afterwards.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ const BACKLOG: u64 = 12_000;
 const PACE: u32 = 1000;
 const PACED: Duration = Duration::from_secs(5);
 const CONNECTIONS: usize = 8;
+/// Collections that are changed by turns.
+const COLLECTIONS: usize = 400;
 /// How long a backlog may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -36,7 +39,7 @@ fn allow(subject: &mut Subject, context: &Context) -> Result<()> {
 
 /// Makes a webhook to the receiver; its path.
 fn hook(subject: &Subject, receiver: &Receiver) -> Result<String> {
-    let body = json!({ "url": receiver.url(), "events": ["collection.created"] });
+    let body = json!({ "url": receiver.url(), "events": ["collection.updated"] });
     let request = Request::json("POST", "/api/v1/webhooks", &subject.dialect.headers, &body);
     let answer = ask(subject.server.address(), &request, Keep::Body)?;
     let id = answer.json().pointer("/data/id").and_then(Value::as_str).map(str::to_owned);
@@ -50,33 +53,53 @@ fn unhook(subject: &Subject, hook: &str) -> Result<()> {
     if answer.status == 204 { Ok(()) } else { Err(Error::Wrong(answer.summary())) }
 }
 
-/// Makes collections, each an event; at a fixed rate if there is one.
-struct Maker {
-    request: Request,
+/// Changes collections by turns, each change an event; at a fixed rate if there is one. There are many, since one
+/// delivery a collection is under way at a time.
+struct Changer {
+    headers: Arc<str>,
+    ids: Arc<[String]>,
+    count: usize,
     every: Option<(Instant, Duration)>,
 }
 
-impl Exchange for Maker {
+impl Exchange for Changer {
     fn next(&mut self) -> (Request, Keep) {
         if let Some((at, every)) = &mut self.every {
             // Few connections and short waits: the client's threads have nothing else to do.
             std::thread::sleep(at.saturating_duration_since(Instant::now()));
             *at += *every;
         }
-        (self.request.clone(), Keep::Nothing)
+        self.count += 1;
+        let id = self.ids.get(self.count % self.ids.len().max(1)).map_or("", String::as_str);
+        let body = json!({ "description": self.count.to_string() });
+        (Request::json("PATCH", &format!("/api/v1/collections/{id}"), &self.headers, &body), Keep::Nothing)
     }
 
     fn judge(&mut self, answer: &Answer) -> std::result::Result<(), String> {
-        if answer.status == 201 { Ok(()) } else { Err(answer.summary()) }
+        if answer.status == 200 { Ok(()) } else { Err(answer.summary()) }
     }
 }
 
-fn makers(subject: &Subject, count: usize, every: Option<Duration>) -> Vec<Box<dyn Exchange>> {
-    let body = json!({ "name": "told" });
-    let request = Request::json("POST", "/api/v1/collections", &subject.dialect.headers, &body);
+fn changers(subject: &Subject, ids: &Arc<[String]>, count: usize, every: Option<Duration>) -> Vec<Box<dyn Exchange>> {
     let begin = Instant::now();
-    let one = |_| Maker { request: request.clone(), every: every.map(|every| (begin, every)) };
-    (0..count).map(one).map(|maker| Box::new(maker) as Box<dyn Exchange>).collect()
+    let one = |number: usize| Changer {
+        headers: Arc::clone(&subject.dialect.headers),
+        ids: Arc::clone(ids),
+        count: number * ids.len() / count,
+        every: every.map(|every| (begin, every)),
+    };
+    (0..count).map(|number| Box::new(one(number)) as Box<dyn Exchange>).collect()
+}
+
+/// Makes the collections that are changed.
+fn collections(subject: &Subject) -> Result<Arc<[String]>> {
+    let request = Request::json("POST", "/api/v1/collections", &subject.dialect.headers, &json!({ "name": "told" }));
+    let one = |_| {
+        let answer = ask(subject.server.address(), &request, Keep::Body)?;
+        let id = answer.json().pointer("/data/id").and_then(Value::as_str).map(str::to_owned);
+        id.ok_or_else(|| Error::Wrong(format!("a collection: {}", answer.summary())))
+    };
+    (0..COLLECTIONS).map(one).collect()
 }
 
 /// Waits until so many have come; how long that took.
@@ -95,10 +118,10 @@ fn await_count(receiver: &Receiver, count: u64) -> Result<Duration> {
 pub(super) fn backlog(subject: &mut Subject, context: &Context) -> Result<Figures> {
     allow(subject, context)?;
     let receiver = Receiver::start(false)?;
-    let hook = hook(subject, &receiver)?;
+    let (ids, hook) = (collections(subject)?, hook(subject, &receiver)?);
     let load = context.load(subject);
     let each = BACKLOG / CONNECTIONS as u64;
-    crate::client::burst(&load, makers(subject, CONNECTIONS, None), each)?;
+    crate::client::burst(&load, changers(subject, &ids, CONNECTIONS, None), each)?;
     let (begun, cpu) = (Instant::now(), machine::cpu_seconds(load.pid));
     receiver.open();
     await_count(&receiver, each * CONNECTIONS as u64)?;
@@ -113,13 +136,13 @@ pub(super) fn backlog(subject: &mut Subject, context: &Context) -> Result<Figure
 pub(super) fn paced(subject: &mut Subject, context: &Context) -> Result<Figures> {
     allow(subject, context)?;
     let receiver = Receiver::start(true)?;
-    let hook = hook(subject, &receiver)?;
+    let (ids, hook) = (collections(subject)?, hook(subject, &receiver)?);
     // Two connections: each client thread sleeps for one alone.
     let connections = 2;
     let mut load = context.load(subject);
     load.measured = PACED;
     let every = Duration::from_secs(1) / PACE * connections;
-    let seen = closed_loop(&load, makers(subject, connections as usize, Some(every)))?;
+    let seen = closed_loop(&load, changers(subject, &ids, connections as usize, Some(every)))?;
     std::thread::sleep(Duration::from_secs(1));
     let lags = receiver.lags();
     unhook(subject, &hook)?;
@@ -134,8 +157,9 @@ pub(super) fn paced(subject: &mut Subject, context: &Context) -> Result<Figures>
 pub(super) fn changes(subject: &mut Subject, context: &Context, told: bool) -> Result<Figures> {
     allow(subject, context)?;
     let receiver = Receiver::start(true)?;
+    let ids = collections(subject)?;
     let hook = if told { Some(hook(subject, &receiver)?) } else { None };
-    let seen = closed_loop(&context.load(subject), makers(subject, CONNECTIONS, None))?;
+    let seen = closed_loop(&context.load(subject), changers(subject, &ids, CONNECTIONS, None))?;
     if let Some(hook) = hook {
         unhook(subject, &hook)?;
     }
