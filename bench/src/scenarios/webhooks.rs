@@ -58,6 +58,7 @@ fn unhook(subject: &Subject, hook: &str) -> Result<()> {
 struct Changer {
     headers: Arc<str>,
     ids: Arc<[String]>,
+    number: usize,
     count: usize,
     every: Option<(Instant, Duration)>,
 }
@@ -71,7 +72,8 @@ impl Exchange for Changer {
         }
         self.count += 1;
         let id = self.ids.get(self.count % self.ids.len().max(1)).map_or("", String::as_str);
-        let body = json!({ "description": self.count.to_string() });
+        // What is there already would be no change.
+        let body = json!({ "description": format!("{}-{}", self.number, self.count) });
         (Request::json("PATCH", &format!("/api/v1/collections/{id}"), &self.headers, &body), Keep::Nothing)
     }
 
@@ -85,6 +87,7 @@ fn changers(subject: &Subject, ids: &Arc<[String]>, count: usize, every: Option<
     let one = |number: usize| Changer {
         headers: Arc::clone(&subject.dialect.headers),
         ids: Arc::clone(ids),
+        number,
         count: number * ids.len() / count,
         every: every.map(|every| (begin, every)),
     };
