@@ -4,6 +4,7 @@
 //! own lane and a small share of the whole.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use mv_core::webhook::{Delivery, RETRY_WAITS};
 use mv_core::{DeliveryId, Timestamp, WebhookId};
 use mv_store::webhooks::Endpoint;
 use mv_store::{deliveries, webhooks};
-use tokio::sync::mpsc;
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,9 @@ const UNWRITTEN: usize = 2048;
 const CROWD: usize = 512;
 /// The most that are under way.
 const MOST: usize = 2048;
+/// How far deliveries stand back (nice(2)): where requests want both cores they leave them most of the time, and at 5 still
+/// get some thousands a second out.
+const NICENESS: i32 = 5;
 /// How long tries under way may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 /// When tries are made and how long one may take.
@@ -60,9 +65,25 @@ impl Default for Schedule {
 }
 
 /// Runs until told to stop; then what is under way may end for a moment. What did not end is tried again after the next
-/// start.
+/// start. It has a thread of its own, which stands back behind requests.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    Deliverer::new(app).run(stop).await;
+    match begin(app, stop) {
+        // Nothing is sent: the end of the thread is what is waited for.
+        Ok(ended) => drop(ended.await),
+        Err(error) => tracing::error!(%error, "webhooks get nothing until the next start: {error}"),
+    }
+}
+
+fn begin(app: Arc<App>, stop: CancellationToken) -> io::Result<oneshot::Receiver<()>> {
+    let (ending, ended) = oneshot::channel();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("deliveries".to_owned()).spawn(move || {
+        // Where the system refuses, deliveries take their share as anybody does.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        runtime.block_on(Deliverer::new(app).run(stop));
+        drop(ending);
+    })?;
+    Ok(ended)
 }
 
 struct Deliverer {

@@ -53,6 +53,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// A variable that `make test` sets.
+#[expect(clippy::disallowed_methods, reason = "says where the tools of tests are")]
 fn prepared(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; make test prepares it"))
 }
