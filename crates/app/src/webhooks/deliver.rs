@@ -44,9 +44,9 @@ const UNWRITTEN: usize = 2048;
 const CROWD: usize = 512;
 /// The most that are under way.
 const MOST: usize = 2048;
-/// How far deliveries stand back (nice(2)): where requests want both cores they leave them most of the time, and at 5 still
-/// get some thousands a second out.
-const NICENESS: i32 = 5;
+/// How far deliveries stand back (nice(2)), as far as hashing does: where requests want every core, a tenth as much of it is
+/// still some thousand deliveries a second.
+const NICENESS: i32 = 10;
 /// How long tries under way may take to end when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 /// When tries are made and how long one may take.
