@@ -36,8 +36,11 @@ use crate::extract::query::{NoParameters, Query};
 use crate::server::Stopping;
 use crate::state::AppState;
 
-/// Of reading and of writing; the library's own 128 KiB each would be the most of an idle connection.
-const BUFFER: usize = 4 * 1024;
+/// Of writing; the library's own 128 KiB would be the most of an idle connection.
+const WRITE_BUFFER: usize = 4 * 1024;
+/// Of reading: cleared at each look for a message, also where only an event has come, so it is no larger than messages mostly
+/// are. Larger ones are read in several pieces.
+const READ_BUFFER: usize = 512;
 /// How long the other end has to answer a close.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Likewise where it has to read much before.
@@ -77,8 +80,8 @@ pub(crate) async fn open(
     origin::check(&headers, &state.app.options().public_url, &state.wire.allowed_origins)?;
     let place = Arc::clone(&state.sockets).try_acquire_owned().map_err(|_| no_room())?;
     let upgrade = upgrade
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE);
     let waited_for = tasks.token();

@@ -107,6 +107,15 @@ on_both!(the_description_is_the_codes_own_and_names_every_operation, |server| as
         "uploadTokens.create",
         "uploadTokens.delete",
         "users.lookup",
+        "webhooks.create",
+        "webhooks.delete",
+        "webhooks.deliveries",
+        "webhooks.get",
+        "webhooks.list",
+        "webhooks.redeliver",
+        "webhooks.rotateSecret",
+        "webhooks.test",
+        "webhooks.update",
     ];
     assert_eq!(names, expected);
     for (path, method, open) in [
