@@ -430,6 +430,14 @@ fn for_client(error: mv_app::Error) -> Error {
     error.for_client("")
 }
 
+/// A message has no place for details: the first one is told instead of the sentence above all.
 fn refusal(error: &Error) -> String {
-    Outgoing::Error { error: Problem { code: error.code.as_str(), message: &error.message } }.text()
+    let code = error.code.as_str();
+    match error.details.first() {
+        Some(detail) => {
+            let message = &format!("{}: {}", detail.field, detail.message);
+            Outgoing::Error { error: Problem { code, message } }.text()
+        }
+        None => Outgoing::Error { error: Problem { code, message: &error.message } }.text(),
+    }
 }

@@ -38,7 +38,9 @@ on_both!(the_description_names_the_scopes_that_are_asked_for, |server| async mov
                 .replace("/media/{id}", "/media/media_01h455vb4pex5vsknk084sn02q")
                 .replace("{media_id}", "media_01h455vb4pex5vsknk084sn02q")
                 .replace("/collections/{id}", "/collections/col_01h455vb4pex5vsknk084sn02q")
-                .replace("/upload-tokens/{id}", "/upload-tokens/upt_01h455vb4pex5vsknk084sn02q");
+                .replace("/upload-tokens/{id}", "/upload-tokens/upt_01h455vb4pex5vsknk084sn02q")
+                .replace("/webhooks/{id}", "/webhooks/whk_01h455vb4pex5vsknk084sn02q")
+                .replace("{delivery_id}", "dlv_01h455vb4pex5vsknk084sn02q");
             let answer = nothing.send(nothing.request(method.to_uppercase().parse().unwrap(), &path)).await;
             if method == "head" {
                 assert_eq!(answer.status, 403, "{path}");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use mv_app::jobs::schedule::Work;
 use mv_app::webhooks::deliver::Schedule;
 use mv_core::Timestamp;
 use mv_core::webhook::RETRY_WAITS;
@@ -145,6 +146,31 @@ on_both!(one_success_among_failures_begins_the_five_days_anew, |server| async mo
         server.clock().advance(Duration::from_secs(86_400));
     }
     assert_eq!(alice.get(&format!("/webhooks/{id}")).await.expect(200)["enabled"], true);
+});
+
+on_both!(old_events_wait_for_their_deliveries, Options::with("events.retention_days", 1), |server| async move {
+    let (alice, sink) = (by_key(&server.user("alice").await).await, Sink::start().await);
+    sink.answers(Reply::status(500));
+    let (id, _) = hook(&alice, &sink, &["*"]).await;
+    let old = event(&alice).await;
+    tried(&alice, &id, 1).await;
+    server.clock().advance(Duration::from_secs(2 * 86_400));
+    // The newest event stays whatever happens.
+    event(&alice).await;
+    server.app().run_scheduled(Work::Expired).await.unwrap();
+    assert_eq!(server.events_of(&old).await, ["collection.created"], "it was not delivered yet");
+    sink.answers(Reply::status(200));
+    server.clock().advance(Duration::from_secs(600));
+    sink.wait_until("the old event", |received| received.iter().filter(|it| it.body.contains(&old)).count() > 1).await;
+    for _ in 0..200 {
+        server.app().run_scheduled(Work::Expired).await.unwrap();
+        if server.events_of(&old).await.is_empty() {
+            assert!(log(&alice, &id).await.iter().all(|it| it["event_id"] != old), "nor is its delivery kept");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("the event stays");
 });
 
 // Row 90: an answer without an end, and one that drips, take the whole exchange's time and no more.
