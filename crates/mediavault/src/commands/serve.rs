@@ -67,9 +67,7 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    if let Some(limit) = open_files::raise().filter(|limit| *limit < open_files::WANTED) {
-        tracing::warn!(limit, "the system lets this server open {limit} files and sockets only");
-    }
+    let limit = open_files::raise();
     let vault = wire::open(settings, public_url.to_string(), Machine::default(), Sharing::Alone).await?;
     vault.first_admin(settings).await.map_err(ServeFailure::Admin)?;
     let timetable = tokio::spawn(schedule::run(vault.app.clone(), stop.clone()));
@@ -78,6 +76,10 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     let certificate = tls::prepare(settings, &public_url, bound, Machine::default().clock)?;
     let setup = vault.app.setup_link().await.map_err(ServeFailure::Setup)?;
     let fingerprint = certificate.as_ref().and_then(|ready| ready.fingerprint.clone());
+    // A start that fails says one thing alone: why.
+    if let Some(limit) = limit.filter(|limit| *limit < open_files::WANTED) {
+        tracing::warn!(limit, "the system lets this server open {limit} files and sockets only");
+    }
     banner(settings, &vault, &public_url.to_string(), setup.as_deref(), fingerprint.as_deref())?;
     let mut again = vec![keys_again(vault.app.clone(), settings.jwt_key_file.clone())];
     let mut encrypted = None;
