@@ -16,6 +16,9 @@ macro_rules! event_columns {
     };
 }
 
+/// Events that get their numbers in one statement.
+const NUMBERED_AT_ONCE: u32 = 500;
+
 /// Records an event with the change it tells of.
 pub fn append(tx: &Tx, event: &Event) -> Result<()> {
     tx.note_event();
@@ -42,20 +45,31 @@ pub fn append(tx: &Tx, event: &Event) -> Result<()> {
 pub fn number(tx: &Tx) -> Result<u64> {
     // The row is the lock: it is held until the commit, and what is read after it was waited for is what is committed.
     tx.changed(sql("UPDATE event_order SET last = last WHERE only_row = 1"))?;
-    let numbered = tx.changed(per(
-        tx,
-        "UPDATE event_order SET last = last WHERE only_row = 1 AND last < 0",
-        "UPDATE events SET position = n.position
-         FROM (SELECT id, (SELECT last FROM event_order) + row_number() OVER (ORDER BY id) AS position
-               FROM events WHERE position IS NULL) AS n
-         WHERE events.id = n.id AND events.position IS NULL",
-    ))?;
-    if numbered > 0 {
-        tx.changed(sql(
-            "UPDATE event_order SET last = (SELECT coalesce(max(position), 0) FROM events) WHERE only_row = 1",
-        ))?;
+    let mut all = 0;
+    loop {
+        // So many at once: a planner that expects none, since mostly there are none, may choose a way whose cost grows
+        // with the square of what it finds.
+        let numbered = tx.changed(
+            per(
+                tx,
+                "UPDATE event_order SET last = last WHERE only_row = 1 AND last < 0 - $1",
+                "UPDATE events SET position = n.position
+                 FROM (SELECT id, (SELECT last FROM event_order) + row_number() OVER (ORDER BY id) AS position
+                       FROM (SELECT id FROM events WHERE position IS NULL ORDER BY id LIMIT $1) AS waiting) AS n
+                 WHERE events.id = n.id",
+            )
+            .bind(NUMBERED_AT_ONCE),
+        )?;
+        if numbered > 0 {
+            tx.changed(sql(
+                "UPDATE event_order SET last = (SELECT coalesce(max(position), 0) FROM events) WHERE only_row = 1",
+            ))?;
+        }
+        all += numbered;
+        if numbered < u64::from(NUMBERED_AT_ONCE) {
+            return Ok(all);
+        }
     }
-    Ok(numbered)
 }
 
 /// Whether an event waits for its number.
