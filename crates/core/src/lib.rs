@@ -12,6 +12,7 @@ pub mod collection;
 pub mod entropy;
 pub mod error;
 pub mod event;
+pub mod facts;
 pub mod filename;
 pub mod id;
 pub mod invite;

@@ -1,7 +1,5 @@
 //! What a file is, told from its bytes alone: the table of formats and the search in it.
-//! Promise: nothing here trusts a file name or a client's word, reads past the head, or panics on any input.
-//! Not here yet: what a file says of itself (EXIF, tracks, pages) and pictures out of files; they come with the
-//! sandboxed worker, and nothing of this module waits for them.
+//! Promise: nothing here trusts a file name or a client's word, or panics on any input.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 #![cfg_attr(
     test,
@@ -19,7 +17,14 @@ mod audio_frame;
 mod bytes;
 mod container;
 pub mod formats;
+pub mod document;
+pub mod found;
+pub mod image;
+pub mod metadata;
 pub mod sniff;
+pub mod source;
+pub mod video;
+pub mod worker;
 mod text;
 mod tiff;
 

@@ -1,0 +1,1 @@
+//! Documents: pages as pictures, and text for search.

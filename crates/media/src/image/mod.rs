@@ -1,0 +1,1 @@
+//! Pictures out of files: decoding, turning, scaling, encoding.
