@@ -11,15 +11,17 @@ use mv_blobs::{Expect, Incoming, Manifest, NewBlob, Segment, Stored};
 use mv_core::collection::Collection;
 use mv_core::entropy::Entropy;
 use mv_core::event::Happened;
+use mv_core::examined::{Examined, Status};
 use mv_core::filename::FileName;
 use mv_core::id::SegmentKind;
+use mv_core::job::{Job, JobKind};
 use mv_core::media::{Labels, Media};
 use mv_core::taken::{Taken, TakenSource};
 use mv_core::upload_token::UploadToken;
-use mv_core::{Caller, Checksum, Code, CollectionId, Error, EventId, SegmentId, Timestamp};
+use mv_core::{Caller, Checksum, Code, CollectionId, Error, EventId, JobId, SegmentId, Timestamp};
 use mv_store::blobs::{BlobRow, SegmentRow};
 use mv_store::idempotency::Key;
-use mv_store::{Tx, blobs, collection_media, collections, events, media, tombstones, usage, users};
+use mv_store::{Tx, blobs, collection_media, collections, events, jobs, media, tombstones, usage, users};
 
 use uuid::Uuid;
 
@@ -256,6 +258,7 @@ impl App {
             })
             .await;
         mv_blobs::failpoint::hit("C8");
+        self.processing.wake();
         let view = |item| self.view(&key, caller, item, self.now());
         match (written, answered) {
             (Ok(Written::New(item)), _) if item.blob_id == stored.blob => Ok(Committed::New(view(item)?)),
@@ -317,6 +320,7 @@ struct Plan {
     segments: Vec<SegmentRow>,
     fields: UploadFields,
     events: [EventId; 2],
+    job: JobId,
 }
 
 impl Plan {
@@ -331,6 +335,7 @@ impl Plan {
             .filename
             .as_ref()
             .map_or_else(|| format!("upload.{}", format.extension), |name| name.as_str().to_owned());
+        let waits = mv_media::formats::is_examined(format.mime) && stored.size > 0;
         let item = Media {
             id,
             owner_id: owner,
@@ -341,6 +346,7 @@ impl Plan {
             size: stored.size,
             checksum_sealed: checksum_sealed.clone(),
             labels: fields.labels.clone(),
+            examined: if waits { Examined::waiting() } else { Examined::default() },
             version: 1,
             created_at: now,
             updated_at: now,
@@ -357,7 +363,16 @@ impl Plan {
             created_at: now,
         };
         let segments = vec![segment_row(&stored.segment)];
-        Ok(Self { now, caller: *caller, item, blob, segments, fields, events: [app.mint.id(), app.mint.id()] })
+        Ok(Self {
+            now,
+            caller: *caller,
+            item,
+            blob,
+            segments,
+            fields,
+            events: [app.mint.id(), app.mint.id()],
+            job: app.mint.id(),
+        })
     }
 
     /// U7. The usage row comes first: it lines an owner's uploads up, so that quota and duplicates are exact.
@@ -393,11 +408,23 @@ impl Plan {
             item.labels.taken = Some(Taken::from_local(text, &zone, TakenSource::Client)?);
         }
         media::insert(tx, &item).map_err(|error| unique(error, &EXTERNAL_ID))?;
+        self.enqueue(tx, &item)?;
         self.record(tx, Happened::MediaUploaded(item.reference()), 0)?;
         if let Some(collection) = self.collection(tx, token.as_ref())? {
             self.add_to_collection(tx, &collection)?;
         }
         Ok(Written::New(item))
+    }
+
+    /// Has the item's bytes looked at behind the answer.
+    fn enqueue(&self, tx: &Tx, item: &Media) -> Result<()> {
+        if item.examined.status != Status::Processing {
+            return Ok(());
+        }
+        let (owner_id, media_id, created_at) = (item.owner_id, item.id, self.now);
+        let (kind, anew, attempts, interruptions) = (JobKind::Examine, false, 0, 0);
+        let job = Job { id: self.job, owner_id, media_id, kind, anew, attempts, interruptions, created_at };
+        Ok(jobs::enqueue(tx, &job)?)
     }
 
     fn existing(&self, tx: &Tx) -> Result<Option<Media>> {

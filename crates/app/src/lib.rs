@@ -17,6 +17,8 @@ pub mod mail;
 pub mod media;
 pub mod net;
 pub mod ops;
+pub mod pictures;
+pub mod processing;
 mod secret;
 pub mod start;
 mod upload_rights;
@@ -72,6 +74,8 @@ pub struct Options {
     pub password_threads: usize,
     /// How many requests pass.
     pub limits: Limits,
+    /// How files are looked at.
+    pub processing: processing::Options,
     /// When deliveries to webhooks are tried.
     pub webhooks: webhooks::deliver::Schedule,
 }
@@ -104,6 +108,7 @@ pub struct App {
     pub(crate) outgoing: net::Outgoing,
     pub(crate) webhook_secrets: webhook_secrets::Secrets,
     pub(crate) deliverer: webhooks::Signal,
+    pub(crate) processing: processing::Processing,
     options: Options,
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use mv_blobs::{Blobs, RootKey};
+use mv_blobs::{Blobs, Cache, RootKey};
 use mv_core::entropy::Entropy;
 use mv_core::{Clock, Mint};
 use mv_store::{Store, blobs, vault};
@@ -23,6 +23,7 @@ use crate::mail::{Outbox, Smtp};
 use crate::media::cursor::Cursors;
 use crate::media::links::Links;
 use crate::net::Outgoing;
+use crate::processing::Processing;
 use crate::webhook_secrets::Secrets;
 use crate::webhooks::Signal;
 use crate::{App, Error, Options, Result};
@@ -45,6 +46,8 @@ pub struct Parts {
     pub options: Options,
     /// The mail server, if there is one.
     pub smtp: Option<Smtp>,
+    /// Pictures made from blobs.
+    pub cache: Cache,
     /// What reaches the addresses that users name.
     pub outgoing: Outgoing,
 }
@@ -95,7 +98,7 @@ pub async fn check_root_key(store: &Store, key: &RootKey) -> Result<()> {
 impl App {
     /// The product over its parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options, smtp, outgoing } = parts;
+        let Parts { store, blobs, root_key, jwt_keys, clock, entropy, options, smtp, cache, outgoing } = parts;
         Arc::new(Self {
             mint: Mint::new(clock.clone(), entropy.clone()),
             throttle: Throttle::new(&root_key),
@@ -116,6 +119,7 @@ impl App {
             outgoing,
             webhook_secrets: Secrets::new(&root_key),
             deliverer: Signal::default(),
+            processing: Processing::new(options.processing.clone(), cache),
             keyring: Keyring::new(root_key),
             mail: smtp.map(Outbox::new),
             store,

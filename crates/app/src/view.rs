@@ -13,6 +13,10 @@ pub struct ItemView {
     pub checksum: Checksum,
     /// A signed link to the original; none while the item is in the trash.
     pub content_url: Option<String>,
+    /// A signed link to the picture of 512 pixels; none where there is none.
+    pub thumbnail_url: Option<String>,
+    /// A signed link to the picture of 1024 pixels.
+    pub preview_url: Option<String>,
 }
 
 /// A page of items.

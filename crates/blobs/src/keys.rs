@@ -128,6 +128,7 @@ pub struct UserKey {
     secret: Zeroizing<[u8; 32]>,
     segments: Sealer,
     checksums: Sealer,
+    renditions: Sealer,
     dedupe: hmac::Key,
     manifests: hmac::Key,
 }
@@ -140,6 +141,7 @@ impl UserKey {
             version,
             segments: Sealer::new(&derive(&secret, "segment-keys")),
             checksums: Sealer::new(&derive(&secret, "checksums")),
+            renditions: Sealer::new(&derive(&secret, "renditions")),
             dedupe: mac("dedupe"),
             manifests: mac("manifests"),
             secret,
@@ -175,6 +177,29 @@ impl UserKey {
     /// `Form` or `Forged`.
     pub fn open_checksum(&self, blob: BlobId, sealed: &[u8]) -> Result<[u8; 32], WrapError> {
         Ok(*self.checksums.open_key(&[&checksum_place(blob, self.owner)], sealed)?)
+    }
+
+    /// Seals a picture made from a blob; `form` says which.
+    ///
+    /// # Errors
+    /// None that pictures can cause; the type is that of all sealing.
+    pub(crate) fn seal_rendition(
+        &self,
+        blob: BlobId,
+        form: &str,
+        bytes: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, WrapError> {
+        self.renditions.seal(&[blob.uuid().as_bytes(), form.as_bytes()], bytes, entropy)
+    }
+
+    /// Opens what `seal_rendition` made of the same blob in the same form.
+    ///
+    /// # Errors
+    /// `Form` or `Forged`.
+    pub(crate) fn open_rendition(&self, blob: BlobId, form: &str, sealed: &[u8]) -> Result<Vec<u8>, WrapError> {
+        let mut plain = self.renditions.open(&[blob.uuid().as_bytes(), form.as_bytes()], sealed)?;
+        Ok(std::mem::take(&mut *plain))
     }
 
     /// Authenticates the segments of a blob and their order.

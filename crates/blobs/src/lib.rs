@@ -13,6 +13,7 @@
 )]
 
 mod blobs;
+mod cache;
 mod error;
 pub mod failpoint;
 pub mod format;
@@ -29,6 +30,7 @@ pub mod store;
 mod wrap;
 
 pub use blobs::{Blobs, DEFAULT_THREADS};
+pub use cache::Cache;
 pub use error::{CallerError, Error, Mismatch};
 pub use hash::Digests;
 pub use incoming::{Expect, Incoming, NewBlob, Stored};

@@ -14,6 +14,15 @@ use crate::webhook::DisabledReason;
 pub enum Happened {
     /// Bytes became an item.
     MediaUploaded(MediaRef),
+    /// All that can be known of an item is, and its small pictures are made.
+    MediaProcessed(MediaRef),
+    /// An item's file could not be read to the end.
+    MediaFailed {
+        /// Which.
+        media: MediaRef,
+        /// Why: `ProcessingError::code`.
+        code: String,
+    },
     /// An item's description changed.
     MediaUpdated(MediaRef),
     /// An item went to the trash, or away for good.
@@ -147,8 +156,10 @@ impl Channel {
 
 impl Happened {
     /// Every type that this version records, for lists of what can be subscribed to.
-    pub const NAMES: [&'static str; 12] = [
+    pub const NAMES: [&'static str; 14] = [
         "media.uploaded",
+        "media.processed",
+        "media.failed",
         "media.updated",
         "media.deleted",
         "media.restored",
@@ -166,6 +177,8 @@ impl Happened {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::MediaUploaded(_) => "media.uploaded",
+            Self::MediaProcessed(_) => "media.processed",
+            Self::MediaFailed { .. } => "media.failed",
             Self::MediaUpdated(_) => "media.updated",
             Self::MediaDeleted { .. } => "media.deleted",
             Self::MediaRestored(_) => "media.restored",
@@ -183,8 +196,11 @@ impl Happened {
     /// Whose event it is.
     pub const fn owner(&self) -> UserId {
         match self {
-            Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.user_id,
-            Self::MediaDeleted { media, .. } => media.user_id,
+            Self::MediaUploaded(media)
+            | Self::MediaProcessed(media)
+            | Self::MediaUpdated(media)
+            | Self::MediaRestored(media) => media.user_id,
+            Self::MediaDeleted { media, .. } | Self::MediaFailed { media, .. } => media.user_id,
             Self::UserRegistered(user) | Self::UserDeleted(user) => *user,
             Self::WebhookDisabled { user_id, .. } => *user_id,
             Self::CollectionCreated(collection)
@@ -198,8 +214,11 @@ impl Happened {
     /// The id of the thing it tells of.
     pub fn resource(&self) -> String {
         match self {
-            Self::MediaUploaded(media) | Self::MediaUpdated(media) | Self::MediaRestored(media) => media.id.to_string(),
-            Self::MediaDeleted { media, .. } => media.id.to_string(),
+            Self::MediaUploaded(media)
+            | Self::MediaProcessed(media)
+            | Self::MediaUpdated(media)
+            | Self::MediaRestored(media) => media.id.to_string(),
+            Self::MediaDeleted { media, .. } | Self::MediaFailed { media, .. } => media.id.to_string(),
             Self::UserRegistered(user) | Self::UserDeleted(user) => user.to_string(),
             Self::WebhookDisabled { id, .. } => id.to_string(),
             Self::CollectionCreated(collection)
@@ -216,7 +235,11 @@ impl Happened {
             |media: &MediaRef| json!({ "id": media.id, "type": media.media_type.as_str(), "user_id": media.user_id });
         let collection = |it: &CollectionRef| json!({ "id": it.id, "type": "collection", "user_id": it.user_id });
         match self {
-            Self::MediaUploaded(item) | Self::MediaUpdated(item) | Self::MediaRestored(item) => media(item),
+            Self::MediaUploaded(item)
+            | Self::MediaProcessed(item)
+            | Self::MediaUpdated(item)
+            | Self::MediaRestored(item) => media(item),
+            Self::MediaFailed { media: item, code } => with(media(item), "error", json!({ "code": code })),
             Self::MediaDeleted { media: item, permanent } => with(media(item), "permanent", json!(permanent)),
             Self::UserRegistered(user) | Self::UserDeleted(user) => {
                 json!({ "id": user, "type": "user", "user_id": user })

@@ -44,6 +44,8 @@ kinds! {
     CollectionKind CollectionId = "col";
     /// A recorded event.
     EventKind EventId = "evt";
+    /// Work on an item.
+    WorkKind JobId = "job";
     /// A stored blob: the bytes behind one or more items of one owner.
     BlobKind BlobId = "blob";
     /// A segment: one encrypted message, a part of a blob.

@@ -12,10 +12,12 @@ pub mod collection;
 pub mod entropy;
 pub mod error;
 pub mod event;
+pub mod examined;
 pub mod facts;
 pub mod filename;
 pub mod id;
 pub mod invite;
+pub mod job;
 pub mod link;
 pub mod media;
 pub mod media_filter;
@@ -39,8 +41,8 @@ pub use caller::{Caller, Client, Role};
 pub use checksum::Checksum;
 pub use error::{Code, Error, Problems};
 pub use id::{
-    ApiKeyId, BlobId, CollectionId, DeliveryId, EventId, Id, InviteId, MediaId, Mint, RequestId, SegmentId, SessionId,
-    UploadTokenId, UserId, WebhookId,
+    ApiKeyId, BlobId, CollectionId, DeliveryId, EventId, Id, InviteId, JobId, MediaId, Mint, RequestId, SegmentId,
+    SessionId, UploadTokenId, UserId, WebhookId,
 };
 pub use scope::{Scope, Scopes};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Problems};
 use crate::event::MediaRef;
+use crate::examined::Examined;
 use crate::id::{BlobId, MediaId, UserId};
 use crate::mime::MediaType;
 use crate::taken::Taken;
@@ -31,6 +32,8 @@ pub struct Media {
     pub checksum_sealed: Vec<u8>,
     /// What people say of it.
     pub labels: Labels,
+    /// What its bytes told.
+    pub examined: Examined,
     /// Grows with each edit; `If-Match` compares it.
     pub version: u64,
     /// When it was made, to the millisecond of its id.

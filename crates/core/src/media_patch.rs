@@ -100,6 +100,7 @@ mod tests {
             size: 1,
             checksum_sealed: Vec::new(),
             labels: Labels { title: Some("Lake".into()), ..Labels::default() },
+            examined: crate::examined::Examined::default(),
             version: 1,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),

@@ -87,6 +87,11 @@ impl<T> Answer<T> {
         Self { status: StatusCode::OK, data, headers: Vec::new() }
     }
 
+    /// 202.
+    pub const fn accepted(data: T) -> Self {
+        Self { status: StatusCode::ACCEPTED, data, headers: Vec::new() }
+    }
+
     /// 201.
     pub const fn created(data: T) -> Self {
         Self { status: StatusCode::CREATED, data, headers: Vec::new() }

@@ -19,6 +19,24 @@ struct Health {
     status: &'static str,
 }
 
+/// What a check of readiness answers.
+#[derive(Serialize)]
+struct Ready {
+    status: &'static str,
+    processing: Processing,
+}
+
+/// How files are looked at: what is missing leaves the server ready, with less to show.
+#[derive(Serialize)]
+struct Processing {
+    /// `on`, `off`, `starting`, or `broken`: then nothing is processed.
+    sandbox: &'static str,
+    /// ffmpeg and ffprobe were found.
+    video: bool,
+    /// heif-convert was found.
+    heif: bool,
+}
+
 /// The process runs.
 pub async fn live() -> Response {
     envelope::json(StatusCode::OK, &Health { status: "ok" })
@@ -27,7 +45,12 @@ pub async fn live() -> Response {
 /// Requests can be served: the database answers and the blob store takes bytes. Nothing is told of what is away.
 pub async fn ready(State(state): State<AppState>) -> Response {
     match state.app.ready().await {
-        Ok(()) => envelope::json(StatusCode::OK, &Health { status: "ok" }),
+        Ok(()) => {
+            let standing = state.app.processing_standing();
+            let processing =
+                Processing { sandbox: standing.sandbox.as_str(), video: standing.video, heif: standing.heif };
+            envelope::json(StatusCode::OK, &Ready { status: "ok", processing })
+        }
         Err(error) => {
             // The cause is logged here; the client learns only that it must wait.
             let _ = error.for_client(&context::current().id);

@@ -58,6 +58,10 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(media::item::get, media::item::update, media::item::delete))
         .routes(routes!(media::item::restore))
         .routes(routes!(media::content::get, media::content::head))
+        .routes(routes!(media::rendition::thumbnail, media::rendition::thumbnail_head))
+        .routes(routes!(media::rendition::render, media::rendition::render_head))
+        .routes(routes!(media::examined::metadata))
+        .routes(routes!(media::examined::reprocess))
         // collections
         .routes(routes!(collections::create, collections::list))
         .routes(routes!(collections::get, collections::update, collections::delete))
@@ -80,6 +84,8 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(admin::users::get, admin::users::update, admin::users::delete))
         .routes(routes!(admin::stats::get))
         .routes(routes!(admin::audit::list))
+        .routes(routes!(admin::jobs::list))
+        .routes(routes!(admin::jobs::retry))
 }
 
 /// The description of the API.

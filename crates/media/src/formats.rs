@@ -147,6 +147,13 @@ formats! {
     UNKNOWN = Other "application/octet-stream" "bin";
 }
 
+/// Whether a file of this type has anything that a worker could read or show.
+pub fn is_examined(mime: &str) -> bool {
+    let whole = ["application/pdf", "application/xml", "application/xhtml+xml"];
+    let (family, _) = mime.split_once('/').unwrap_or((mime, ""));
+    matches!(family, "image" | "video" | "audio" | "text") || mime == MXF.mime || whole.contains(&mime)
+}
+
 /// Bytes that must stand at an offset.
 pub(crate) type Part = (usize, &'static [u8]);
 

@@ -2,6 +2,8 @@
 //! Promises: no secret is ever an argument; a wrong command line ends with exit code 2.
 //! Not here: what the commands do (`commands`), where else settings come from (`settings::load`).
 
+use crate::commands::reprocess::ReprocessFlags;
+use crate::commands::worker::WorkerFlags;
 use crate::settings::{Flag, SettingsError, Sources};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -48,10 +50,15 @@ pub enum Command {
     RotateRootKey,
     /// Compare database and files with each other; the server must be stopped.
     Check(CheckFlags),
+    /// Have items looked at again, also beside a running server.
+    Reprocess(ReprocessFlags),
     /// Print the description of the API (OpenAPI 3.1).
     Openapi,
     /// Ask a running server on this machine whether it is ready; exit code 0 if so, else 1.
     Health,
+    /// Look at files for a server; started by it alone.
+    #[command(hide = true)]
+    Worker(WorkerFlags),
 }
 
 /// Flags about settings; every command takes them.

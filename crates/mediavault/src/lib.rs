@@ -26,4 +26,5 @@ pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod tools;
 pub mod wire;

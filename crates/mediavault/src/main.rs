@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         }
     };
     match commands::run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             let _ = writeln!(std::io::stderr(), "mediavault: {}", commands::one_line(&failure));
             ExitCode::FAILURE

@@ -13,8 +13,8 @@ use mv_app::net::{Outgoing, Own, Policy, Resolver};
 use mv_app::ops::root_key;
 use mv_app::start::{self, Parts};
 use mv_app::webhooks::deliver::Schedule;
-use mv_app::{App, Options, mail};
-use mv_blobs::{Blobs, DEFAULT_THREADS, KeyFileError, LocalStore, RootKey, VaultLock};
+use mv_app::{App, Options, mail, processing};
+use mv_blobs::{Blobs, Cache, DEFAULT_THREADS, KeyFileError, LocalStore, RootKey, VaultLock};
 use mv_core::entropy::{Entropy, SystemEntropy};
 use mv_core::{Clock, Mint, SystemClock};
 use mv_http::state::{AppState, TrustedProxy, WireOptions};
@@ -22,6 +22,7 @@ use mv_store::{Store, Target};
 
 use crate::jwt_key::{self, JwtKeyError};
 use crate::settings::{Database, Exposure, PublicUrl, Registration, Settings};
+use crate::tools;
 
 /// The machine's clock, randomness and knowledge of names, or a test's.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Machine {
     pub resolver: Resolver,
     /// When deliveries to webhooks are tried.
     pub webhooks: Schedule,
+    /// The program that looks at files, started with `worker`: this one.
+    pub worker: PathBuf,
 }
 
 impl Default for Machine {
@@ -43,6 +46,8 @@ impl Default for Machine {
             entropy: Arc::new(SystemEntropy),
             resolver: Resolver::default(),
             webhooks: Schedule::default(),
+            // Also after an update has put another file in its place.
+            worker: PathBuf::from("/proc/self/exe"),
         }
     }
 }
@@ -143,6 +148,7 @@ pub async fn open(
     let jwt_keys = jwt_key::load_or_create(&settings.jwt_key_file, machine.entropy.as_ref())?;
     let local = LocalStore::open(&settings.data_dir, vault, empty).map_err(data)?;
     let blobs = Blobs::new(Arc::new(local), machine.entropy.clone(), DEFAULT_THREADS)?;
+    let cache = cache(settings, machine.entropy.clone())?;
     let key_fingerprint = root_key.fingerprint();
     let app = App::new(Parts {
         store: store.clone(),
@@ -152,7 +158,8 @@ pub async fn open(
         clock: machine.clock,
         entropy: machine.entropy,
         outgoing: Outgoing::new(policy(settings, &public_url), machine.resolver)?,
-        options: options(settings, public_url, machine.webhooks),
+        cache,
+        options: options(settings, public_url, machine.webhooks, machine.worker),
         smtp: settings.smtp.clone(),
     });
     // Commands beside a server end at once: they send no mail.
@@ -192,6 +199,14 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+/// Threads for the pictures that can be made again.
+const CACHE_THREADS: usize = 4;
+
+fn cache(settings: &Settings, entropy: Arc<dyn Entropy>) -> Result<Cache, OpenFailure> {
+    let folder = |source| OpenFailure::Folder { path: settings.data_dir.join("cache"), source };
+    Cache::open(&settings.data_dir, settings.processing_cache_bytes, entropy, CACHE_THREADS).map_err(folder)
 }
 
 /// What handlers are given.
@@ -236,7 +251,8 @@ pub fn store_options(settings: &Settings, machine: &Machine) -> mv_store::Option
     mv_store::Options { connections: usize::from(settings.database_connections), ..defaults }
 }
 
-fn options(settings: &Settings, public_url: String, webhooks: Schedule) -> Options {
+fn options(settings: &Settings, public_url: String, webhooks: Schedule, worker: PathBuf) -> Options {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let days = |span: Duration| u32::try_from(span.as_secs() / 86_400).unwrap_or(u32::MAX);
     Options {
         registration: match settings.registration {
@@ -253,7 +269,13 @@ fn options(settings: &Settings, public_url: String, webhooks: Schedule) -> Optio
         limits: settings.limits,
         webhooks,
         users_lookup: settings.users_lookup,
-        password_threads: std::thread::available_parallelism().map_or(1, usize::from),
+        password_threads: cores,
+        processing: processing::Options {
+            worker,
+            sandbox: settings.processing_sandbox,
+            jobs: cores,
+            tools: tools::find(),
+        },
     }
 }
 

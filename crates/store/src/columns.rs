@@ -1,5 +1,7 @@
 //! How the domain's own small types stand in a column.
 
+use mv_core::examined::Status;
+use mv_core::job::JobKind;
 use mv_core::mime::MediaType;
 use mv_core::taken::TakenSource;
 use mv_core::webhook::{DeliveryStatus, DisabledReason, Events};
@@ -72,6 +74,26 @@ impl Column for Events {
     fn from_cell(cell: Cell<'_>) -> Option<Self> {
         match cell {
             Cell::Text(text) => Some(Self::from_text(text)),
+            _ => None,
+        }
+    }
+}
+
+impl Column for Status {
+    const WANTED: &'static str = "how far an item is";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Self::parse(text),
+            _ => None,
+        }
+    }
+}
+
+impl Column for JobKind {
+    const WANTED: &'static str = "a kind of work";
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Text(text) => Self::parse(text),
             _ => None,
         }
     }

@@ -5,13 +5,15 @@ use mv_core::mime::MediaType;
 use mv_core::taken::{LocalTime, Taken, TakenSource};
 use mv_core::{BlobId, MediaId, Timestamp, UserId};
 
+use crate::examinations::BindExamined;
 use crate::{Conn, FromRow, Result, Row, Tx, sql};
 
 macro_rules! media_columns {
     () => {
         "m.id, m.owner_id, m.blob_id, m.media_type, m.mime_type, m.filename, m.size, m.checksum_sealed, m.title, m.description, \
          m.tags, m.favorite, m.rating, m.taken_at, m.taken_local, m.taken_offset, m.taken_source, m.latitude, m.longitude, \
-         m.altitude, m.properties, m.external_id, m.version, m.created_at, m.updated_at, m.deleted_at"
+         m.altitude, m.properties, m.external_id, m.status, m.processing, m.width, m.height, m.duration_ms, m.thumbhash, m.metadata, \
+         m.motion, m.pictured, m.version, m.created_at, m.updated_at, m.deleted_at"
     };
 }
 pub(crate) use media_columns;
@@ -31,6 +33,7 @@ impl FromRow for Media {
             size: row.read()?,
             checksum_sealed: row.read()?,
             labels: row.read()?,
+            examined: row.read()?,
             version: row.read()?,
             created_at: row.read()?,
             updated_at: row.read()?,
@@ -79,9 +82,10 @@ pub fn insert(tx: &Tx, media: &Media) -> Result<()> {
         sql("INSERT INTO media (id, owner_id, blob_id, media_type, mime_type, size, checksum_sealed, created_at, trashed, deleted_at,
                                 filename, filename_folded, title, description, tags, favorite, rating, taken_at, taken_local,
                                 taken_offset, taken_source, taken_sort, latitude, longitude, altitude, properties, external_id,
-                                version, updated_at)
+                                version, updated_at, status, processing, width, height, duration_ms, thumbhash, metadata, motion,
+                                pictured)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, FALSE, NULL, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                     $22, $23, $24, $25, $26, $27)")
+                     $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)")
         .bind(media.id)
         .bind(media.owner_id)
         .bind(media.blob_id)
@@ -90,7 +94,8 @@ pub fn insert(tx: &Tx, media: &Media) -> Result<()> {
         .bind(media.size)
         .bind(media.checksum_sealed.clone())
         .bind(media.created_at)
-        .bind_labels(media),
+        .bind_labels(media)
+        .bind_examined(&media.examined),
     )?;
     index_labels(tx, media)
 }
@@ -190,8 +195,8 @@ pub fn find_for_change(tx: &Tx, who: UserId, id: MediaId) -> Result<Option<Media
 macro_rules! returned_columns {
     () => {
         "id, owner_id, blob_id, media_type, mime_type, filename, size, checksum_sealed, title, description, tags, favorite, rating, \
-         taken_at, taken_local, taken_offset, taken_source, latitude, longitude, altitude, properties, external_id, version, \
-         created_at, updated_at, deleted_at"
+         taken_at, taken_local, taken_offset, taken_source, latitude, longitude, altitude, properties, external_id, status, \
+         processing, width, height, duration_ms, thumbhash, metadata, motion, pictured, version, created_at, updated_at, deleted_at"
     };
 }
 use returned_columns;

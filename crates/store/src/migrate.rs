@@ -66,6 +66,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     "0013_tokens_of_keys",
     "0014_event_tickets",
     "0015_webhooks",
+    "0016_examinations",
 ];
 
 /// Why a database cannot be opened.

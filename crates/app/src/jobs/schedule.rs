@@ -127,6 +127,7 @@ impl App {
                 return Ok(gone);
             }
             for id in dead {
+                self.processing.cache().forget(id).await;
                 let files = self.store.write(move |tx| blobs::delete_dead_any(tx, id, cutoff)).await?;
                 mv_blobs::failpoint::hit("C12");
                 for segment in files {

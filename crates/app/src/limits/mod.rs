@@ -19,6 +19,9 @@ pub const MOST_PER_MINUTE: u32 = 1_000_000;
 /// Lookups of other people a minute, for each user (contract section 3).
 const LOOKUPS_PER_MINUTE: u32 = 20;
 
+/// Pictures that must first be made, a minute, for each owner of items (reliability section 5).
+const RENDERINGS_PER_MINUTE: u32 = 600;
+
 /// What an operator decides: requests a minute.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -47,6 +50,8 @@ pub enum Class {
     Delivery,
     /// Finding another user by name.
     Lookup,
+    /// Pictures of a user's items that must first be made.
+    Rendering,
     /// Credentials that did not hold, of an address that has used up what is anonymous; by address.
     Unproved,
 }
@@ -89,6 +94,7 @@ impl Limits {
             Class::ApiKey => self.api_key,
             Class::Delivery => self.delivery,
             Class::Lookup => LOOKUPS_PER_MINUTE,
+            Class::Rendering => RENDERINGS_PER_MINUTE,
         }
     }
 }

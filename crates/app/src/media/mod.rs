@@ -33,6 +33,9 @@ impl links::Links {
     pub(crate) fn view(&self, key: &UserKey, caller: &Caller, media: Media, now: Timestamp) -> Result<ItemView> {
         let checksum = Checksum(key.open_checksum(media.blob_id, &media.checksum_sealed)?);
         let content_url = media.deleted_at.is_none().then(|| self.content(caller, media.id, now)).flatten();
-        Ok(ItemView { media, checksum, content_url })
+        let pictures = content_url.as_ref().filter(|_| media.examined.pictured);
+        let pictures = pictures.and_then(|_| self.pictures(caller, media.id, now));
+        let (thumbnail_url, preview_url) = pictures.map_or((None, None), |(small, large)| (Some(small), Some(large)));
+        Ok(ItemView { media, checksum, content_url, thumbnail_url, preview_url })
     }
 }

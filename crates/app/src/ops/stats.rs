@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mv_core::Caller;
 use mv_core::access::Area;
+use mv_store::jobs::Counts;
 use mv_store::usage::Usage;
 use mv_store::{Conn, sessions, usage};
 
@@ -20,6 +21,10 @@ pub struct Stats {
     pub sessions: u64,
     /// What all accounts hold together. Equal bytes count for each item that stands on them, as in quotas.
     pub held: Usage,
+    /// Jobs and what became of them, each counted to 100,000.
+    pub jobs: Counts,
+    /// Bytes of pictures that can be made again.
+    pub cache_bytes: u64,
     /// Bytes that the database takes.
     pub database_bytes: u64,
     /// Bytes that the blob store can still take.
@@ -45,11 +50,14 @@ impl App {
                 Ok((users, held, sessions::count_any(db, now)?, db.size_bytes()?))
             })
             .await?;
+        let jobs = self.job_counts().await?;
         let space = self.blobs.space().await?;
         Ok(Stats {
             users,
             sessions,
             held,
+            jobs,
+            cache_bytes: self.processing.cache().used(),
             database_bytes,
             free_bytes: space.free_bytes,
             total_bytes: space.total_bytes,

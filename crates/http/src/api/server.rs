@@ -31,7 +31,7 @@ pub struct Server {
     formats: ServerFormats,
     /// Parts of the API that this server has.
     #[schema(value_type = Vec<String>)]
-    features: [&'static str; 6],
+    features: [&'static str; 8],
 }
 
 /// Ways to log in.
@@ -61,6 +61,14 @@ pub struct ServerFormats {
     render: Vec<String>,
 }
 
+/// What can be shown here: by this program itself, and by those that were found beside it.
+fn formats(state: &AppState) -> ServerFormats {
+    let standing = state.app.processing_standing();
+    let decode = mv_app::pictures::shown(standing.video, standing.heif).into_iter().map(str::to_owned).collect();
+    let render = ["image/jpeg", "image/webp", "image/avif", "image/png"].map(str::to_owned).to_vec();
+    ServerFormats { decode, render }
+}
+
 /// What the server is and can do.
 #[utoipa::path(get, path = "/server", operation_id = "server.get", tag = "server", security(()),
     responses((status = 200, description = "The server.", body = Envelope<Server>)))]
@@ -73,7 +81,7 @@ pub async fn get(State(state): State<AppState>, _: Query<NoParameters>) -> Answe
         registration: options.registration.as_str(),
         login: LoginWays { password: true, oidc: Vec::new() },
         limits: ServerLimits { max_upload_bytes: options.max_upload_bytes, tus_chunk_bytes: None },
-        formats: ServerFormats { decode: Vec::new(), render: Vec::new() },
-        features: ["upload", "media", "trash", "collections", "signed_urls", "idempotency"],
+        formats: formats(&state),
+        features: ["upload", "media", "trash", "collections", "signed_urls", "idempotency", "renditions", "metadata"],
     })
 }

@@ -9,12 +9,14 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use mv_app::limits::{Class, Decision, Key, Limits, WINDOW_SECONDS};
+use mv_app::media::links::CONTENT;
 use mv_core::network::network;
 use mv_core::{Caller, Code, Error, MediaId, Timestamp};
 
 use super::identity::{Credentials, Identity};
 use crate::error::ApiError;
 use crate::state::AppState;
+use crate::wire::picture;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -64,6 +66,7 @@ impl Policies {
             Class::ApiKey => &self.api_key,
             Class::Delivery => &self.delivery,
             Class::Lookup => &self.lookup,
+            Class::Rendering => &self.delivery,
         }
     }
 }
@@ -147,7 +150,9 @@ fn seconds_up(at: Timestamp) -> i64 {
 /// What the request is counted as.
 fn key(request: &Request, identity: &Identity, state: &AppState) -> Key {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let delivers = route.ends_with("/media/{id}/content") && matches!(*request.method(), Method::GET | Method::HEAD);
+    let bytes = ["/media/{id}/content", "/media/{id}/thumbnail", "/media/{id}/render"];
+    let delivers =
+        bytes.iter().any(|end| route.ends_with(end)) && matches!(*request.method(), Method::GET | Method::HEAD);
     let Credentials::Good(authenticated) = &identity.credentials else {
         let signer = if delivers { signer(request, state) } else { None };
         return signer.unwrap_or_else(|| address(Class::Anonymous, identity.client.address));
@@ -169,10 +174,15 @@ fn key(request: &Request, identity: &Identity, state: &AppState) -> Key {
 
 /// Whoever has signed the link that is used, by its signature alone.
 fn signer(request: &Request, state: &AppState) -> Option<Key> {
-    let mut values = request.uri().query()?.split('&').filter_map(|pair| pair.strip_prefix("sig="));
+    let query = request.uri().query()?;
+    let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("sig="));
     let (token, None) = (values.next()?, values.next()) else { return None };
-    let id: MediaId = request.uri().path().strip_suffix("/content")?.rsplit('/').next()?.parse().ok()?;
-    let user = state.app.link_signer(id, token)?;
+    let (path, what) = request.uri().path().rsplit_once('/')?;
+    let id: MediaId = path.rsplit('/').next()?.parse().ok()?;
+    let user = match what {
+        CONTENT => state.app.link_signer(id, CONTENT, token)?,
+        picture => state.app.link_signer(id, &picture::asked(picture, query)?.link_name(), token)?,
+    };
     Some(Key { class: Class::Delivery, who: user.uuid().as_u128() })
 }
 

@@ -2,10 +2,14 @@
 
 use mv_app::media::ItemView;
 use mv_core::Timestamp;
+use mv_core::examined::{Processing, ProcessingError};
 use mv_core::media::Location;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+use super::metadata::{Metadata, Motion};
 
 /// Bytes of a file.
 #[derive(Debug, ToSchema)]
@@ -59,8 +63,8 @@ pub struct MediaOut {
     /// -1 (rejected) to 5.
     pub rating: Option<i8>,
     /// What the file says of itself; null until the item is examined.
-    #[schema(value_type = Option<Object>)]
-    pub metadata: Option<Map<String, Value>>,
+    #[schema(value_type = Option<Metadata>)]
+    pub metadata: Option<Box<RawValue>>,
     /// What the application adds.
     #[schema(value_type = Object)]
     pub properties: Map<String, Value>,
@@ -71,15 +75,15 @@ pub struct MediaOut {
     /// `processing`, `ready` or `failed`.
     #[schema(value_type = String, example = "ready")]
     pub status: &'static str,
-    /// How far the examination is; null when there is none under way.
+    /// How far the examination is, or why it failed; null where there is nothing to tell.
     pub processing: Option<ProcessingOut>,
     /// A tiny picture for the time until the real one is there.
     pub thumbhash: Option<String>,
     /// Marked by the owner.
     pub favorite: bool,
     /// The moving part of a motion photo.
-    #[schema(value_type = Option<Object>)]
-    pub motion: Option<Map<String, Value>>,
+    #[schema(value_type = Option<Motion>)]
+    pub motion: Option<Box<RawValue>>,
     /// The stack that it is part of.
     #[schema(value_type = Option<Object>)]
     pub stack: Option<Map<String, Value>>,
@@ -115,10 +119,42 @@ pub struct MediaUrls {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Processing)]
 pub struct ProcessingOut {
-    /// What is being done.
+    /// `queued`, or `failed`.
+    #[schema(example = "queued")]
     pub stage: String,
     /// How often it was tried.
     pub attempts: u32,
+    /// Why the last try failed.
+    pub error: Option<ProcessingErrorOut>,
+}
+
+/// Why an item's examination failed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProcessingError)]
+pub struct ProcessingErrorOut {
+    /// For programs: `damaged`, `too_large`, `too_long`, `out_of_memory`, `forbidden`, `crashed`, `interrupted` or `unreadable`.
+    #[schema(example = "damaged")]
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl From<Processing> for ProcessingOut {
+    fn from(processing: Processing) -> Self {
+        let Processing { stage, attempts, error } = processing;
+        let error = error.map(|ProcessingError { code, message }| ProcessingErrorOut { code, message });
+        Self { stage, attempts, error }
+    }
+}
+
+/// Text that the database keeps as JSON; what is not JSON is nothing.
+pub fn raw(text: Option<String>) -> Option<Box<RawValue>> {
+    text.and_then(|text| RawValue::from_string(text).ok())
+}
+
+/// A length in seconds.
+pub fn seconds(ms: u64) -> f64 {
+    std::time::Duration::from_millis(ms).as_secs_f64()
 }
 
 /// A place on earth, WGS 84.
@@ -148,7 +184,8 @@ impl From<LocationBody> for Location {
 
 impl From<ItemView> for MediaOut {
     fn from(view: ItemView) -> Self {
-        let ItemView { media, checksum, content_url } = view;
+        let ItemView { media, checksum, content_url, thumbnail_url, preview_url } = view;
+        let examined = media.examined;
         let labels = media.labels;
         let taken = labels.taken;
         Self {
@@ -160,31 +197,31 @@ impl From<ItemView> for MediaOut {
             mime_type: media.mime_type,
             size: media.size,
             checksum: checksum.to_string(),
-            width: None,
-            height: None,
-            duration: None,
+            width: examined.width,
+            height: examined.height,
+            duration: examined.duration_ms.map(seconds),
             taken_at: taken.map(|taken| taken.at),
             taken_at_local: taken.map(|taken| taken.local.to_string()),
             taken_at_offset: taken.and_then(|taken| taken.offset_text()),
             taken_at_source: taken.map(|taken| taken.source.as_str()),
             location: labels.location.map(LocationBody::from),
             rating: labels.rating,
-            metadata: None,
+            metadata: raw(examined.metadata),
             properties: labels.properties.into_members(),
             external_id: labels.external_id,
             tags: labels.tags,
-            status: "ready",
-            processing: None,
-            thumbhash: None,
+            status: examined.status.as_str(),
+            processing: examined.processing.map(ProcessingOut::from),
+            thumbhash: examined.thumbhash,
             favorite: labels.favorite,
-            motion: None,
+            motion: raw(examined.motion),
             stack: None,
             user_id: media.owner_id.to_string(),
             version: media.version,
             created_at: media.created_at,
             updated_at: media.updated_at,
             deleted_at: media.deleted_at,
-            urls: MediaUrls { content: content_url, thumbnail: None, preview: None },
+            urls: MediaUrls { content: content_url, thumbnail: thumbnail_url, preview: preview_url },
         }
     }
 }

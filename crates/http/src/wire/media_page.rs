@@ -7,9 +7,11 @@ use std::io::Write;
 
 use axum::response::{IntoResponse, Response};
 use mv_app::media::ItemView;
+use mv_core::examined::Examined;
 use mv_core::media::Labels;
 use serde::Serialize;
 
+use super::media::{ProcessingOut, seconds};
 use super::page::Pagination;
 use crate::envelope::{self, PageEnvelope};
 
@@ -73,9 +75,15 @@ impl Json {
         }
     }
 
+    /// What the database keeps as JSON.
+    fn json_or_null(&mut self, text: Option<&str>) {
+        self.raw(text.unwrap_or("null"));
+    }
+
     /// The members of `MediaOut`, in its order.
     fn item(&mut self, view: &ItemView) -> serde_json::Result<()> {
-        let ItemView { media, checksum, content_url } = view;
+        let ItemView { media, checksum, content_url, thumbnail_url, preview_url } = view;
+        let examined = &media.examined;
         self.raw("{\"id\":");
         self.plain(media.id)?;
         self.raw(",\"type\":");
@@ -92,11 +100,18 @@ impl Json {
         self.value(&media.size)?;
         self.raw(",\"checksum\":");
         self.plain(checksum)?;
-        self.raw(",\"width\":null,\"height\":null,\"duration\":null");
-        self.labels(&media.labels)?;
+        self.raw(",\"width\":");
+        self.value(&examined.width)?;
+        self.raw(",\"height\":");
+        self.value(&examined.height)?;
+        self.raw(",\"duration\":");
+        self.value(&examined.duration_ms.map(seconds))?;
+        self.labels(&media.labels, examined)?;
         self.raw(",\"favorite\":");
         self.value(&media.labels.favorite)?;
-        self.raw(",\"motion\":null,\"stack\":null,\"user_id\":");
+        self.raw(",\"motion\":");
+        self.json_or_null(examined.motion.as_deref());
+        self.raw(",\"stack\":null,\"user_id\":");
         self.plain(media.owner_id)?;
         self.raw(",\"version\":");
         self.value(&media.version)?;
@@ -108,12 +123,16 @@ impl Json {
         self.plain_or_null(media.deleted_at)?;
         self.raw(",\"urls\":{\"content\":");
         self.value(content_url)?;
-        self.raw(",\"thumbnail\":null,\"preview\":null}}");
+        self.raw(",\"thumbnail\":");
+        self.value(thumbnail_url)?;
+        self.raw(",\"preview\":");
+        self.value(preview_url)?;
+        self.raw("}}");
         Ok(())
     }
 
     /// From `taken_at` to `thumbhash`.
-    fn labels(&mut self, labels: &Labels) -> serde_json::Result<()> {
+    fn labels(&mut self, labels: &Labels, examined: &Examined) -> serde_json::Result<()> {
         let taken = labels.taken.as_ref();
         self.raw(",\"taken_at\":");
         self.plain_or_null(taken.map(|taken| taken.at))?;
@@ -127,13 +146,20 @@ impl Json {
         self.value(&labels.location.map(super::media::LocationBody::from))?;
         self.raw(",\"rating\":");
         self.value(&labels.rating)?;
-        self.raw(",\"metadata\":null,\"properties\":");
+        self.raw(",\"metadata\":");
+        self.json_or_null(examined.metadata.as_deref());
+        self.raw(",\"properties\":");
         self.value(labels.properties.members())?;
         self.raw(",\"external_id\":");
         self.value(&labels.external_id)?;
         self.raw(",\"tags\":");
         self.value(&labels.tags)?;
-        self.raw(",\"status\":\"ready\",\"processing\":null,\"thumbhash\":null");
+        self.raw(",\"status\":");
+        self.plain(examined.status.as_str())?;
+        self.raw(",\"processing\":");
+        self.value(&examined.processing.clone().map(ProcessingOut::from))?;
+        self.raw(",\"thumbhash\":");
+        self.value(&examined.thumbhash)?;
         Ok(())
     }
 }
@@ -142,6 +168,7 @@ impl Json {
 mod tests {
     use super::*;
     use crate::wire::media::MediaOut;
+    use mv_core::examined::{Processing, ProcessingError, Status};
     use mv_core::media::{Location, Media, Properties};
     use mv_core::mime::MediaType;
     use mv_core::taken::{LocalTime, Taken, TakenSource};
@@ -160,12 +187,13 @@ mod tests {
             size: 0,
             checksum_sealed: Vec::new(),
             labels: Labels::default(),
+            examined: Examined::default(),
             version: 1,
             created_at: Timestamp::from_millis(1_700_000_000_123),
             updated_at: Timestamp::from_micros(1_700_000_000_123_456),
             deleted_at: None,
         };
-        ItemView { media, checksum: Checksum([0xa5; 32]), content_url: None }
+        ItemView { media, checksum: Checksum([0xa5; 32]), content_url: None, thumbnail_url: None, preview_url: None }
     }
 
     /// With every member set and with texts that need escapes.
@@ -192,6 +220,23 @@ mod tests {
             properties: Properties::from_json(&members.to_string()),
             external_id: Some(nasty.to_owned()),
         };
+        view.media.examined = Examined {
+            status: Status::Failed,
+            processing: Some(Processing {
+                stage: "failed".to_owned(),
+                attempts: 2,
+                error: Some(ProcessingError { code: "damaged".to_owned(), message: nasty.to_owned() }),
+            }),
+            width: Some(4032),
+            height: Some(3024),
+            duration_ms: Some(12_345),
+            thumbhash: Some("3OcRJYB4d3h/iIeHeEh3eIhw+j2w".to_owned()),
+            metadata: Some(json!({ "title": nasty }).to_string()),
+            motion: Some(json!({ "size": 5 }).to_string()),
+            pictured: true,
+        };
+        view.thumbnail_url = Some("http://a/t".to_owned());
+        view.preview_url = Some("http://a/p".to_owned());
         view.content_url = Some("http://a/b?sig=c".to_owned());
         view
     }

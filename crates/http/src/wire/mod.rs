@@ -6,5 +6,7 @@ pub mod collection;
 pub mod event;
 pub mod media;
 pub mod media_page;
+pub mod metadata;
 pub mod page;
+pub mod picture;
 pub mod user;

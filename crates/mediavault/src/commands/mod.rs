@@ -6,12 +6,15 @@ pub mod check;
 pub mod health;
 pub mod migrate;
 pub mod openapi;
+pub mod reprocess;
 pub mod rotate_root_key;
 pub mod serve;
+pub mod worker;
 
 use crate::cli::{Cli, Command, SettingsFlags};
 use crate::settings::{Settings, SettingsError};
 use std::error::Error;
+use std::process::ExitCode;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -37,20 +40,32 @@ pub enum Failure {
     /// `check`.
     #[error(transparent)]
     Check(#[from] check::CheckFailure),
+    /// `reprocess`.
+    #[error(transparent)]
+    Reprocess(#[from] reprocess::ReprocessFailure),
     /// `health`: the server is not ready.
     #[error(transparent)]
     Health(#[from] health::NotReady),
 }
 
 /// Runs the command to its end.
-pub fn run(cli: Cli) -> Result<(), Failure> {
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     arm_failpoint();
+    if let Command::Worker(flags) = cli.command {
+        return Ok(worker::run(flags));
+    }
+    serve_or_manage(cli).map(|()| ExitCode::SUCCESS)
+}
+
+fn serve_or_manage(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve => Ok(runtime()?.block_on(serve::run(&settings(cli.settings)?))?),
         Command::Admin(command) => Ok(runtime()?.block_on(admin::run(&settings(cli.settings)?, command))?),
         Command::Migrate => Ok(runtime()?.block_on(migrate::run(&settings(cli.settings)?))?),
         Command::RotateRootKey => Ok(runtime()?.block_on(rotate_root_key::run(&settings(cli.settings)?))?),
         Command::Check(flags) => Ok(runtime()?.block_on(check::run(&settings(cli.settings)?, &flags))?),
+        Command::Reprocess(flags) => Ok(runtime()?.block_on(reprocess::run(&settings(cli.settings)?, &flags))?),
+        Command::Worker(_) => Ok(()),
         Command::Openapi => Ok(openapi::run(&mut std::io::stdout())?),
         Command::Health => Ok(health::run(&settings(cli.settings)?, &mut std::io::stdout())?),
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mv_app::App;
 use mv_app::events::dispatch;
 use mv_app::jobs::schedule;
+use mv_app::processing::runner;
 use mv_app::webhooks::deliver;
 use mv_http::{router, server};
 use tokio::net::TcpListener;
@@ -73,6 +74,7 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     let timetable = tokio::spawn(schedule::run(vault.app.clone(), stop.clone()));
     let dispatcher = tokio::spawn(dispatch::run(vault.app.clone(), stop.clone()));
     let deliverer = tokio::spawn(deliver::run(vault.app.clone(), stop.clone()));
+    let processing = tokio::spawn(runner::run(vault.app.clone(), stop.clone()));
     let certificate = tls::prepare(settings, &public_url, bound, Machine::default().clock)?;
     let setup = vault.app.setup_link().await.map_err(ServeFailure::Setup)?;
     let fingerprint = certificate.as_ref().and_then(|ready| ready.fingerprint.clone());
@@ -98,6 +100,10 @@ pub async fn run(settings: &Settings) -> Result<(), ServeFailure> {
     timetable.abort();
     dispatcher.abort();
     // Deliveries under way have a moment to end; it began with the signal.
+    // Jobs under way too.
+    if processing.await.is_err() {
+        tracing::error!("the processing of files ended out of order");
+    }
     if deliverer.await.is_err() {
         tracing::error!("deliveries to webhooks ended out of order");
     }

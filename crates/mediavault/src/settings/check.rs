@@ -59,6 +59,8 @@ pub(super) fn check(loaded: &Loaded, dev: bool) -> Result<Settings, SettingsErro
         tombstone_retention: days(Key::TrashTombstoneDays),
         webhooks_private: loaded.switch(Key::WebhooksAllowPrivate),
         webhooks_ports: webhooks_ports(loaded)?,
+        processing_sandbox: loaded.text(Key::ProcessingSandbox).as_deref() != Some("off"),
+        processing_cache_bytes: loaded.number(Key::ProcessingCacheBytes).unwrap_or(0),
         smtp: smtp(loaded)?,
         users_lookup: loaded.text(Key::UsersLookup).as_deref() != Some("off"),
         metrics_token: loaded.text(Key::MetricsToken).map(Secret::new),

@@ -70,6 +70,10 @@ pub struct Settings {
     pub webhooks_private: bool,
     /// The ports that webhooks may reach; none means any at which receivers may live.
     pub webhooks_ports: Option<Vec<u16>>,
+    /// Whether files are looked at inside a sandbox.
+    pub processing_sandbox: bool,
+    /// Room for pictures that can be made again, in bytes.
+    pub processing_cache_bytes: u64,
     /// Whether people find each other by their exact e-mail or username.
     pub users_lookup: bool,
     /// The root key's file.

@@ -116,7 +116,6 @@ const HERE: Part = Part::Here;
 const NODES: Part = Part::Later("several nodes");
 const SHARES: Part = Part::Later("shares");
 const CONTENT: Part = Part::Later("a content address of its own");
-const PROCESSING: Part = Part::Later("media processing");
 
 settings! {
     Listen "listen" Kind::Address, Default::Is("127.0.0.1:8080"), HERE,
@@ -191,10 +190,10 @@ settings! {
         "Bearer token for `/metrics`; without it only this machine may read them.";
     ContentUrl "content_url" Kind::Text, Default::Nothing, CONTENT,
         "Address that content is served from, apart from the pages.";
-    ProcessingSandbox "processing.sandbox" Kind::Choice(&["on", "off"]), Default::Is("on"), PROCESSING,
-        "Whether media are opened inside a sandbox.";
-    ProcessingCacheBytes "processing.cache_bytes" Kind::Bytes { least: 0 }, Default::Is("5 GiB"), PROCESSING,
-        "Space for renditions that can be made again.";
+    ProcessingSandbox "processing.sandbox" Kind::Choice(&["on", "off"]), Default::Is("on"), HERE,
+        "Whether files are looked at inside a sandbox. `off` is for systems without seccomp: a hostile file can then do what the server can.";
+    ProcessingCacheBytes "processing.cache_bytes" Kind::Bytes { least: 0 }, Default::Is("5 GiB"), HERE,
+        "Room under `data_dir/cache` for pictures that can be made again.";
     DatabaseConnections "database.connections" number(1, 500), Default::Is("16"), HERE,
         "Connections to the database.";
     ShutdownGraceSeconds "shutdown.grace_seconds" number(0, 3600), Default::Is("30"), HERE,

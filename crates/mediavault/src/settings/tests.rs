@@ -263,8 +263,6 @@ fn later_settings_are_refused() {
         ("redis_url = 'redis://u:hidden@h'", "setting \"redis_url\": this version does not have several nodes yet"),
         ("limits.share_per_minute = 1", "setting \"limits.share_per_minute\": this version"),
         ("content_url = 'https://c.org'", "setting \"content_url\": this version"),
-        ("processing.sandbox = 'off'", "setting \"processing.sandbox\": this version"),
-        ("processing.cache_bytes = '1 GiB'", "setting \"processing.cache_bytes\": this version"),
         ("storage_url = 's3://bucket/x'", "setting \"storage_url\": this version does not have S3 storage yet"),
     ] {
         let refusal = refusal(&[], line);

@@ -32,6 +32,14 @@ pub struct StatsOut {
     trash_items: u64,
     /// Bytes of these items.
     trash_bytes: u64,
+    /// Jobs that wait for their turn or their next try.
+    jobs_waiting: u64,
+    /// Jobs that run.
+    jobs_running: u64,
+    /// Items whose files could not be read to the end.
+    items_failed: u64,
+    /// Bytes of pictures that can be made again.
+    cache_bytes: u64,
     /// Bytes that the database takes on its disk.
     database_bytes: u64,
     /// Bytes that the storage of files can still take.
@@ -51,6 +59,10 @@ impl From<Stats> for StatsOut {
             bytes: stats.held.bytes,
             trash_items: stats.held.trash_items,
             trash_bytes: stats.held.trash_bytes,
+            jobs_waiting: stats.jobs.waiting,
+            jobs_running: stats.jobs.running,
+            items_failed: stats.jobs.failed,
+            cache_bytes: stats.cache_bytes,
             database_bytes: stats.database_bytes,
             storage_free_bytes: stats.free_bytes,
             storage_total_bytes: stats.total_bytes,

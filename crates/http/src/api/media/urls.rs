@@ -1,7 +1,8 @@
 //! `POST /media/urls`: signed links for a chosen time (contract section 4).
 
 use axum::extract::State;
-use mv_app::media::links::LinkUse;
+use mv_app::media::links::{LinkTo, LinkUse};
+use mv_app::pictures::{Ask, PREVIEW};
 use mv_core::{MediaId, Problems, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use crate::extract::body::Json;
 use crate::extract::caller::{Auth, area};
 use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
+use crate::wire::picture::{self, Wish};
 
 /// The links that are wanted.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,12 +33,25 @@ pub struct UrlItem {
     /// The item.
     #[schema(example = "media_01h455vb4pex5vsknk084sn02q")]
     id: String,
-    /// `content`; this server makes no pictures of items yet.
+    /// `content`, `thumbnail` (with `size`), `preview`, or `render` (with the parameters of that address).
     #[schema(example = "content")]
     variant: String,
-    /// Whether a browser saves the file instead of showing it.
-    #[serde(default)]
-    download: bool,
+    /// Whether a browser saves the file instead of showing it; of `content`.
+    download: Option<bool>,
+    /// Of `thumbnail`.
+    size: Option<u64>,
+    /// Of `render`.
+    w: Option<u64>,
+    /// Of `render`.
+    h: Option<u64>,
+    /// Of `render`.
+    fit: Option<String>,
+    /// Of `render`.
+    format: Option<String>,
+    /// Of `render`.
+    q: Option<u64>,
+    /// Of `render`.
+    dpr: Option<f64>,
 }
 
 /// A signed link.
@@ -45,13 +60,55 @@ pub struct SignedUrl {
     /// The item.
     id: String,
     /// What it leads to.
-    #[schema(value_type = String)]
-    variant: &'static str,
+    variant: String,
     /// The link; works without a header.
     url: String,
     /// When it ends.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+}
+
+impl UrlItem {
+    /// What the link is to lead to; what does not belong to it, or is wrong with it, is noted.
+    fn leads_to(&self, place: usize, problems: &mut Problems) -> Option<LinkTo> {
+        let stray = [
+            ("download", self.download.is_some(), self.variant == "content"),
+            ("size", self.size.is_some(), self.variant == "thumbnail"),
+            ("w", self.w.is_some(), self.variant == "render"),
+            ("h", self.h.is_some(), self.variant == "render"),
+            ("fit", self.fit.is_some(), self.variant == "render"),
+            ("format", self.format.is_some(), self.variant == "render"),
+            ("q", self.q.is_some(), self.variant == "render"),
+            ("dpr", self.dpr.is_some(), self.variant == "render"),
+        ];
+        for (name, given, fits) in stray {
+            if given && !fits {
+                problems.add(format!("items[{place}].{name}"), "Does not belong to this variant");
+            }
+        }
+        let mut mine = Problems::default();
+        let to = match self.variant.as_str() {
+            "content" => Some(LinkTo::Content(LinkUse { download: self.download.unwrap_or(false) })),
+            "thumbnail" => mine.check(picture::thumbnail(self.size)).map(LinkTo::Picture),
+            "preview" => Some(LinkTo::Picture(Ask::Thumbnail(PREVIEW))),
+            "render" => {
+                let Self { w, h, q, dpr, .. } = *self;
+                let wish = Wish { w, h, fit: self.fit.clone(), format: self.format.clone(), q, dpr };
+                Some(LinkTo::Picture(wish.ask(&mut mine)))
+            }
+            _ => {
+                mine.add("variant", "Must be content, thumbnail, preview or render");
+                None
+            }
+        };
+        if let Err(error) = mine.finish() {
+            for detail in error.details {
+                problems.add(format!("items[{place}].{}", detail.field), detail.message);
+            }
+            return None;
+        }
+        to
+    }
 }
 
 /// Sign links to the caller's items.
@@ -71,21 +128,19 @@ pub async fn urls(
     if !(1..=500).contains(&body.items.len()) {
         problems.add("items", "Must be 1 to 500");
     }
-    let mut wanted: Vec<(MediaId, LinkUse)> = Vec::with_capacity(body.items.len().min(500));
+    let mut wanted: Vec<(MediaId, LinkTo)> = Vec::with_capacity(body.items.len().min(500));
     for (place, item) in body.items.iter().enumerate().take(500) {
-        if item.variant != "content" {
-            problems.add(format!("items[{place}].variant"), "Must be content");
-        }
+        let to = item.leads_to(place, &mut problems);
         match item.id.parse() {
-            Ok(id) => wanted.push((id, LinkUse { download: item.download })),
+            Ok(id) => wanted.extend(to.map(|to| (id, to))),
             Err(_) => problems.add(format!("items[{place}].id"), "Must be an id that begins with media_"),
         }
     }
     problems.finish()?;
     let made = state.app.make_links(&auth.caller, wanted, expires_in.unwrap_or_default()).await?;
-    let out = made.into_iter().map(|link| SignedUrl {
+    let out = made.into_iter().zip(body.items).map(|(link, item)| SignedUrl {
         id: link.id.to_string(),
-        variant: "content",
+        variant: item.variant,
         url: link.url,
         expires_at: link.expires_at,
     });
