@@ -12,5 +12,8 @@ pub mod sandbox;
 pub mod self_test;
 mod work;
 
+#[doc(hidden)]
+pub use work::perform;
+
 pub use pool::{Failure, Feed, Limits, Outcome, Pool, feed_of_bytes};
 pub use protocol::{Answer, Job, Made, Pixels};

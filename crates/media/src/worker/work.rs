@@ -11,7 +11,7 @@ use crate::{HEAD_BYTES, document, metadata, sniff};
 use mv_core::mime::MediaType;
 
 /// Does it.
-pub(super) fn perform(job: &Job, source: &mut dyn Source) -> Answer {
+pub fn perform(job: &Job, source: &mut dyn Source) -> Answer {
     let done = match job {
         Job::Examine => examine(source),
         Job::Thumbnails(pixels) => with_picture(source, *pixels, |request| thumbnails(Found::default(), &request)),
