@@ -33,7 +33,7 @@ struct Processing {
     sandbox: &'static str,
     /// ffmpeg and ffprobe were found.
     video: bool,
-    /// heif-convert was found.
+    /// heif-thumbnailer was found.
     heif: bool,
 }
 

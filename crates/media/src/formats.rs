@@ -27,7 +27,6 @@ macro_rules! formats {
             pub const $name: Format = Format { mime: $mime, kind: MediaType::$kind, extension: $extension };
         )*
         /// Every format with the name of its constant.
-        #[cfg(test)]
         pub(crate) const ALL: &[(&str, Format)] = &[$((stringify!($name), $name),)*];
     };
 }
@@ -145,6 +144,11 @@ formats! {
     QCOW2 = Other "application/x-qemu-disk" "qcow2";
     /// What no rule knows, and the empty file.
     UNKNOWN = Other "application/octet-stream" "bin";
+}
+
+/// The first format with this type; those that share one share a container too.
+pub fn of_mime(mime: &str) -> Option<Format> {
+    ALL.iter().find(|(_, format)| format.mime == mime).map(|(_, format)| *format)
 }
 
 /// Whether a file of this type has anything that a worker could read or show.

@@ -25,6 +25,8 @@ pub struct Found {
     pub motion: Option<Motion>,
     /// A ready-made JPEG inside the file (camera raws; large pictures), the largest there is.
     pub preview: Option<Span>,
+    /// The colours of a picture that a program will decode: its ICC profile.
+    pub profile: Option<Vec<u8>>,
     /// A picture of the cover inside a music file, JPEG or PNG.
     pub cover: Option<Span>,
     /// Whether the container holds moving pictures: tells audio from video in MP4, WebM, Ogg and ASF.

@@ -13,8 +13,7 @@ pub fn find() -> Tools {
     Tools {
         ffmpeg: on_path(&path, "ffmpeg"),
         ffprobe: on_path(&path, "ffprobe"),
-        heif: on_path(&path, "heif-convert"),
-        pdftotext: on_path(&path, "pdftotext"),
+        heif: on_path(&path, "heif-thumbnailer"),
     }
 }
 

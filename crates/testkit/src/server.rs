@@ -1,7 +1,7 @@
 //! A server in this process, over real sockets, with a database and a data folder of its own.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use mediavault::settings::{Flag, Settings, Sources};
 use mediavault::wire::{self, Machine, Sharing, Vault};
 use mv_app::App;
 use mv_app::net::Resolver;
+use mv_app::processing::runner;
 use mv_app::webhooks::deliver::Schedule;
 use mv_core::entropy::SystemEntropy;
 use mv_http::realtime::socket::Pace;
@@ -34,6 +35,8 @@ pub struct Options {
     pub resolver: Option<Resolver>,
     /// When deliveries to webhooks are tried.
     pub webhooks: Schedule,
+    /// The program `mediavault`, whose workers look at uploads; without it uploads wait in the queue.
+    pub worker: Option<PathBuf>,
     /// The pace of WebSockets, if it is to be another one.
     pub pace: Option<Pace>,
     /// How many WebSockets may be open, if not as many as usual.
@@ -50,6 +53,13 @@ impl Options {
     #[must_use]
     pub fn and(mut self, key: &'static str, value: impl ToString) -> Self {
         self.set.push((key, value.to_string()));
+        self
+    }
+
+    /// Uploads are looked at by workers of this program.
+    #[must_use]
+    pub fn processing(mut self, worker: impl Into<PathBuf>) -> Self {
+        self.worker = Some(worker.into());
         self
     }
 
@@ -101,6 +111,7 @@ impl Server {
             entropy: Arc::new(SystemEntropy),
             resolver: options.resolver.clone().unwrap_or_else(names),
             webhooks: options.webhooks.clone(),
+            worker: options.worker.clone().unwrap_or_else(|| "/proc/self/exe".into()),
         };
         let public_url = settings.public_url_at(address).to_string();
         let vault = wire::open(&settings, public_url, machine, Sharing::Alone).await.expect("the vault opens");
@@ -118,9 +129,13 @@ impl Server {
         let serving = mv_http::server::serve(listener, router, limits, stop.clone());
         tokio::spawn(mv_app::events::dispatch::run(app.clone(), stop.clone()));
         let deliverer = tokio::spawn(mv_app::webhooks::deliver::run(app.clone(), stop.clone()));
+        let processing = options.worker.map(|_| tokio::spawn(runner::run(app.clone(), stop.clone())));
         let task = tokio::spawn(async move {
             serving.await.expect("the server runs");
             deliverer.await.expect("deliveries end in order");
+            if let Some(processing) = processing {
+                processing.await.expect("jobs end in order");
+            }
         });
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let running = Mutex::new(Some((vault, task)));

@@ -2,12 +2,11 @@
 
 use std::io;
 
-use bytes::Bytes;
 use mv_blobs::{MAX_READ, Reader};
 use mv_core::job::{Job, JobKind};
 use mv_media::found::Found;
 use mv_media::worker::protocol::Refused;
-use mv_media::worker::{self, Failure, Feed, Made, Pixels, feed_of_bytes};
+use mv_media::worker::{self, Failure, Feed, Made};
 use mv_store::{Conn, examinations, media};
 
 use super::WALL;
@@ -84,32 +83,14 @@ impl App {
         self.help_by_programs(original, &mut findings).await?;
         Ok(findings)
     }
+}
 
-    /// What a worker refused for want of a decoder may be shown by a program of the machine.
-    async fn help_by_programs(
-        &self,
-        _original: &Original,
-        _findings: &mut Findings,
-    ) -> std::result::Result<(), Failure> {
-        Ok(())
-    }
-
-    /// The three thumbnails of a picture that a program made.
-    pub(super) async fn thumbnails_of(
-        &self,
-        picture: Bytes,
-        findings: &mut Findings,
-    ) -> std::result::Result<(), Failure> {
-        let length = picture.len() as u64;
-        let job = worker::Job::Thumbnails(Pixels::Upright);
-        let answer = self.processing.pool.run(job, length, feed_of_bytes(picture), WALL).await?;
-        findings.made = answer.made;
-        findings.thumbhash = answer.thumbhash;
-        findings.refused = answer.refused;
-        if let Some(colour) = answer.found.facts.dominant_color {
-            findings.found.facts.dominant_color = Some(colour);
-        }
-        Ok(())
+impl Findings {
+    /// Takes the picture that a worker made of what a program had shown.
+    pub(super) fn take_picture(&mut self, answer: worker::Answer) {
+        let worker::Answer { found, made, thumbhash, refused, .. } = answer;
+        (self.made, self.thumbhash, self.refused) = (made, thumbhash, refused);
+        self.found.facts.dominant_color = found.facts.dominant_color;
     }
 }
 

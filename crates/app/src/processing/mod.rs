@@ -6,6 +6,7 @@
 
 mod examine;
 pub mod operate;
+mod programs;
 pub mod render;
 pub mod runner;
 mod settle;
@@ -46,8 +47,6 @@ pub struct Tools {
     pub ffprobe: Option<PathBuf>,
     /// HEIC and AVIF.
     pub heif: Option<PathBuf>,
-    /// The text of PDFs.
-    pub pdftotext: Option<PathBuf>,
 }
 
 /// Whether workers can be trusted.

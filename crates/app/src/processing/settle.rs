@@ -148,6 +148,7 @@ fn split(
 ) -> Result<(Kept, Examination)> {
     let raw = serde_json::to_string(&std::mem::take(&mut found.raw)).map_err(Error::internal)?;
     let body = found.text.take();
+    found.profile = None;
     let kept = Kept { found, thumbhash, pictured, refused };
     let text = serde_json::to_string(&kept).map_err(Error::internal)?;
     Ok((kept, Examination { version: READERS, found: text, raw, body }))

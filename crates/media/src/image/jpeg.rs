@@ -21,7 +21,11 @@ pub(super) fn decode(bytes: &[u8], need: &Need<'_>) -> Result<Decoded, ImageErro
         return Err(ImageError::TooLarge(format!("The picture has more than {SCANS_MAX} scans")));
     }
     let mut decoder = Decompressor::new().map_err(ImageError::damaged)?;
-    let header = decoder.read_header(bytes).map_err(ImageError::damaged)?;
+    let header = decoder.read_header(bytes).map_err(|error| match error {
+        // Its way of saying that the header ends before it says how large the picture is.
+        turbojpeg::Error::IntegerOverflow(_) => ImageError::Damaged("it ends before its picture begins".to_owned()),
+        other => ImageError::damaged(other),
+    })?;
     let size = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let (width, height) = (size(header.width), size(header.height));
     // A progressive picture is held as coefficients, two bytes each.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::formats::Format;
 use crate::worker::protocol::Made;
+use raster::Raster;
 
 pub use limits::ImageError;
 pub use render::{render, render_picture};
@@ -77,6 +78,8 @@ pub struct Request<'a> {
     pub format: Format,
     /// EXIF orientation, 1 to 8, that is still to be applied.
     pub orientation: u8,
+    /// An ICC profile that holds instead of the file's own.
+    pub profile: Option<&'a [u8]>,
 }
 
 /// The thumbnails of a picture, and what was seen on the way.
@@ -104,29 +107,41 @@ pub fn thumbnails(request: &Request<'_>) -> Result<Thumbnails, ImageError> {
     let [largest, ..] = THUMBNAILS;
     let decoded = decode::decode(request.bytes, request.format, &|width, height| within(width, height, largest))?;
     let (width, height) = turn::shown((decoded.width, decoded.height), request.orientation);
-    let mut picture = decoded.raster;
-    let (mut facts, profile) = (decoded.facts, decoded.profile);
+    let small = decoded.raster.into_scaled(within(decoded.width, decoded.height, largest))?;
+    // Converted and turned when it is small.
+    let upright =
+        turn::upright(colour::to_srgb(small, request.profile.or(decoded.profile.as_deref()))?, request.orientation)?;
+    let mut facts = decoded.facts;
+    facts.alpha.get_or_insert(upright.has_alpha());
+    cascade(upright, (width, height), facts)
+}
+
+/// The thumbnails of a picture that was drawn here: RGBA on an opaque ground.
+///
+/// # Errors
+/// `Damaged` where samples are missing.
+pub fn thumbnails_of_rgba(samples: Vec<u8>, width: u32, height: u32) -> Result<Thumbnails, ImageError> {
+    let picture = raster::Raster::new(width, height, raster::Model::Rgba, samples)?.without_idle_alpha();
+    let [largest, ..] = THUMBNAILS;
+    let picture = picture.into_scaled(within(width, height, largest))?;
+    cascade(picture, (width, height), ImageFacts::default())
+}
+
+/// Each size from the one before.
+fn cascade(mut picture: Raster, (width, height): (u32, u32), facts: ImageFacts) -> Result<Thumbnails, ImageError> {
     let mut made = Vec::new();
-    let mut upright = None;
     for size in THUMBNAILS {
-        picture = match upright.take() {
-            // The first time: small, then converted, then turned.
-            None => {
-                let small = within(decoded.width, decoded.height, size);
-                turn::upright(colour::to_srgb(picture.scaled(small)?, profile.as_deref())?, request.orientation)?
-            }
-            Some(larger) => {
-                let larger: raster::Raster = larger;
-                larger.scaled(within(larger.width(), larger.height(), size))?
-            }
-        };
+        let smaller = within(picture.width(), picture.height(), size);
+        picture = picture.into_scaled(smaller)?;
         made.push(encode::thumbnail(&picture, size)?);
-        upright = Some(picture.clone());
     }
-    facts.alpha.get_or_insert(picture.has_alpha());
-    let summary = summary::of(&picture)?;
-    let summary::Summary { thumbhash, dominant_color } = summary;
+    let summary::Summary { thumbhash, dominant_color } = summary::of(&picture)?;
     Ok(Thumbnails { made, thumbhash, dominant_color, width, height, facts })
+}
+
+/// The description in an ICC profile.
+pub fn profile_name(profile: &[u8]) -> Option<String> {
+    colour::description(profile)
 }
 
 /// Frames of raw RGB, one behind the other: the best of them as a picture.

@@ -81,6 +81,11 @@ impl Raster {
         self.cut(None, (width, height))
     }
 
+    /// As `scaled`; a picture that has the size already is not copied.
+    pub(super) fn into_scaled(self, size: (u32, u32)) -> Result<Self, ImageError> {
+        if size == (self.width, self.height) { Ok(self) } else { self.scaled(size) }
+    }
+
     /// A part of it (left, top, width, height, in pixels of this one), with fewer pixels.
     pub(super) fn cut(&self, part: Option<[f64; 4]>, (width, height): (u32, u32)) -> Result<Self, ImageError> {
         if (width, height) == (self.width, self.height) && part.is_none() {

@@ -57,7 +57,7 @@ pub fn render(request: &Request<'_>, params: &Params) -> Result<Made, ImageError
     };
     let decoded = decode(request.bytes, request.format, &of_stored)?;
     let plan = plan(params, turn::shown((decoded.width, decoded.height), request.orientation));
-    let small = decoded.raster.scaled(turn::shown(plan.scaled, request.orientation))?;
+    let small = decoded.raster.into_scaled(turn::shown(plan.scaled, request.orientation))?;
     let upright = turn::upright(colour::to_srgb(small, decoded.profile.as_deref())?, request.orientation)?;
     finish(upright, plan, params)
 }

@@ -12,6 +12,8 @@ pub(super) struct Told {
     pub(super) found: Found,
     /// The time by the satellites, for want of another.
     pub(super) gps_time: Option<FoundTime>,
+    /// The size of the picture as the camera means it, which is less than its sensor's.
+    pub(super) size: Option<(u32, u32)>,
 }
 
 /// Reads a block; `None` where it is none.
@@ -21,6 +23,9 @@ pub(super) fn read(block: Vec<u8>) -> Option<Told> {
     let exif = reader.read_raw(block).or_else(|error| error.distill_partial_result(|_| {})).ok()?;
     let fields = Fields(&exif);
     let gps = fields.gps_micros();
+    let size = fields.number(Tag::PixelXDimension).zip(fields.number(Tag::PixelYDimension));
+    let size =
+        size.map(|(width, height)| (width as u32, height as u32)).filter(|(width, height)| *width > 0 && *height > 0);
     let mut found = Found {
         facts: facts(&fields),
         taken: fields.taken(gps),
@@ -36,7 +41,7 @@ pub(super) fn read(block: Vec<u8>) -> Option<Told> {
     }
     let gps_time =
         gps.map(|micros| FoundTime { local_micros: micros, offset_seconds: Some(0), source: TimeSource::Gps });
-    Some(Told { found, gps_time })
+    Some(Told { found, gps_time, size })
 }
 
 fn named(exif: &Exif, field: &Field) -> Option<(String, String)> {
@@ -61,11 +66,7 @@ fn facts(fields: &Fields<'_>) -> Facts {
     let exposure = Exposure {
         seconds: fields.positive(Tag::ExposureTime),
         f_number: fields.positive(Tag::FNumber),
-        iso: fields
-            .number(Tag::PhotographicSensitivity)
-            .map(|iso| iso as u32)
-            .filter(|iso| *iso > 0 && *iso < 65_535)
-            .or_else(|| fields.number(Tag::RecommendedExposureIndex).map(|iso| iso as u32).filter(|iso| *iso > 0)),
+        iso: fields.iso(),
         bias_ev: fields.number(Tag::ExposureBiasValue).map(|bias| (bias * 1000.0).round() / 1000.0),
         focal_length_mm: fields.positive(Tag::FocalLength),
         focal_length_35mm: fields.positive(Tag::FocalLengthIn35mmFilm),
@@ -109,6 +110,14 @@ impl Fields<'_> {
 
     fn number(&self, tag: Tag) -> Option<f64> {
         number(self.value(tag)?, 0)
+    }
+
+    /// Nikon writes two numbers, the first of them 0; large ones do not fit and stand elsewhere.
+    fn iso(&self) -> Option<u32> {
+        let stated = self.value(Tag::PhotographicSensitivity)?;
+        let fits =
+            (0..2).filter_map(|at| number(stated, at)).map(|iso| iso as u32).find(|iso| (1..65_535).contains(iso));
+        fits.or_else(|| self.number(Tag::RecommendedExposureIndex).map(|iso| iso as u32).filter(|iso| *iso > 0))
     }
 
     fn positive(&self, tag: Tag) -> Option<f64> {

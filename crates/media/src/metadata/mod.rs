@@ -76,6 +76,8 @@ struct Blocks {
     iptc: Vec<Vec<u8>>,
     /// The format turns pictures by its own means: EXIF's orientation does not count (features 4.5).
     turned: bool,
+    /// A camera's raw: its sensor has more pixels than its picture.
+    camera: bool,
     /// Pixels as stored.
     stored: Option<(u32, u32)>,
 }
@@ -100,6 +102,11 @@ impl Blocks {
                 image.orientation = None;
             }
             times.extend(part.found.taken.take());
+        }
+        if self.camera
+            && let Some(size) = told.iter().find_map(|part| part.size)
+        {
+            self.stored = Some(size);
         }
         let gps = told.iter().find_map(|part| part.gps_time);
         for part in xmp.into_iter().chain(iptc).chain(told.into_iter().map(|part| part.found)) {

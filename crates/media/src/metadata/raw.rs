@@ -57,6 +57,7 @@ pub(super) fn tiff(source: &mut dyn Source, blocks: &mut Blocks, camera: bool) {
             image.frames = (pages > 1).then_some(pages);
         }
     }
+    blocks.camera = camera;
     if camera {
         // The largest directory's size is the sensor's; the one shown comes from it.
         blocks.stored =

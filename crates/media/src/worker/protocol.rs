@@ -41,8 +41,9 @@ impl Kind {
 pub enum Job {
     /// Read what the file says of itself and, where it is a picture, make its three thumbnails.
     Examine,
-    /// The bytes are a picture that another program or job made of the item: its three thumbnails, nothing else.
-    Thumbnails(Pixels),
+    /// The bytes are a picture that another program or job made of the item: its three thumbnails, nothing else. Its colours
+    /// may be those of an ICC profile that is not in it.
+    Thumbnails(Pixels, Option<Vec<u8>>),
     /// One rendition of a picture.
     Render(Pixels, image::Params),
     /// The best of some frames of a video, as thumbnails.

@@ -14,7 +14,10 @@ use mv_core::mime::MediaType;
 pub fn perform(job: &Job, source: &mut dyn Source) -> Answer {
     let done = match job {
         Job::Examine => examine(source),
-        Job::Thumbnails(pixels) => with_picture(source, *pixels, |request| thumbnails(Found::default(), &request)),
+        Job::Thumbnails(pixels, profile) => with_picture(source, *pixels, |request| {
+            let request = Request { profile: profile.as_deref(), ..request };
+            thumbnails(Found::default(), &request)
+        }),
         Job::Render(pixels, params) => {
             with_picture(source, *pixels, |request| image::render(&request, params).map(|made| of_made(vec![made])))
         }
@@ -76,7 +79,7 @@ fn examine(source: &mut dyn Source) -> Result<Answer, Trouble> {
         let refused = ImageError::TooLarge("The file is larger than can be shown".to_owned()).refused();
         return Ok(Answer { found, refused: Some(refused), ..Answer::default() });
     };
-    let request = Request { bytes: &bytes, format, orientation: orientation_of(&found) };
+    let request = Request { bytes: &bytes, format, orientation: orientation_of(&found), profile: None };
     let (kept, refused) = match image::thumbnails(&request) {
         Ok(made) => return Ok(answer_of(found, made)),
         Err(error) => (found, error.refused()),
@@ -107,7 +110,7 @@ fn of_span(source: &mut dyn Source, span: Span, found: Found) -> Answer {
     let Ok(bytes) = bytes_at(source, span.at, len) else { return Answer { found, ..Answer::default() } };
     let format = sniff(bytes.get(..bytes.len().min(HEAD_BYTES)).unwrap_or_default(), false);
     let orientation = if found.cover == Some(span) { 1 } else { orientation_of(&found) };
-    match image::thumbnails(&Request { bytes: &bytes, format, orientation }) {
+    match image::thumbnails(&Request { bytes: &bytes, format, orientation, profile: None }) {
         // The size and the colours are the file's own, not those of what is embedded in it.
         Ok(mut made) => {
             made.facts = mv_core::facts::ImageFacts::default();
@@ -168,18 +171,18 @@ fn with_picture(
             let bytes = bytes_at(source, span.at, len)?;
             let format = sniff(bytes.get(..bytes.len().min(HEAD_BYTES)).unwrap_or_default(), false);
             let orientation = if found.cover == Some(span) { 1 } else { orientation };
-            return Ok(work(Request { bytes: &bytes, format, orientation })?);
+            return Ok(work(Request { bytes: &bytes, format, orientation, profile: None })?);
         }
     }
     let too_large = || ImageError::TooLarge("The file is larger than can be shown".to_owned());
     let bytes = whole(source, limits::FILE_MAX)?.ok_or_else(too_large)?;
-    Ok(work(Request { bytes: &bytes, format, orientation })?)
+    Ok(work(Request { bytes: &bytes, format, orientation, profile: None })?)
 }
 
 fn frames(source: &mut dyn Source, width: u32, height: u32) -> Result<Answer, Trouble> {
     let bytes = whole(source, limits::FILE_MAX)?.unwrap_or_default();
     let png = image::best_frame(&bytes, width, height)?;
-    Ok(thumbnails(Found::default(), &Request { bytes: &png, format: formats::PNG, orientation: 1 })?)
+    Ok(thumbnails(Found::default(), &Request { bytes: &png, format: formats::PNG, orientation: 1, profile: None })?)
 }
 
 /// What the walls say to one who tries them.

@@ -8,6 +8,8 @@ use crate::source::{Source, bytes_at};
 
 /// Items looked at.
 const ITEMS_MAX: usize = 4096;
+/// The largest ICC profile that is taken along.
+const PROFILE_MAX: usize = 1024 * 1024;
 
 /// Reads a still.
 pub(in crate::metadata) fn still(source: &mut dyn Source, blocks: &mut Blocks) {
@@ -69,9 +71,10 @@ fn properties(meta: &[u8], blocks: &mut Blocks) {
             b"ispe" => size = be32(body, 4).zip(be32(body, 8)),
             b"irot" if body.first().is_some_and(|turn| turn & 1 == 1) => size = size.map(|(w, h)| (h, w)),
             b"pixi" => blocks.image().bit_depth = body.get(5).copied(),
-            b"colr" if body.starts_with(b"prof") => {
-                // The profile's own description is read where pictures are decoded.
-                blocks.image().color = Some("rgb".to_owned());
+            b"colr" if body.starts_with(b"prof") || body.starts_with(b"rICC") => {
+                let profile = body.get(4..).unwrap_or_default();
+                blocks.image().profile = crate::image::profile_name(profile);
+                blocks.found.profile = Some(profile.to_vec()).filter(|profile| profile.len() <= PROFILE_MAX);
             }
             _ => {}
         }
