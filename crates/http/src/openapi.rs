@@ -10,8 +10,8 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 use crate::areas;
 use crate::error::ErrorEnvelope;
 use crate::wire::event::{
-    EventCollection, EventCollectionMedia, EventMedia, EventMediaDeleted, EventUser, EventWebhook, WebhookBody,
-    webhooks,
+    EventCollection, EventCollectionMedia, EventMedia, EventMediaDeleted, EventMediaFailed, EventUser, EventWebhook,
+    WebhookBody, webhooks,
 };
 
 /// Title, servers, security; the routes add themselves.
@@ -24,7 +24,7 @@ use crate::wire::event::{
     ),
     servers((url = "/api/v1", description = "This server"), (url = "/v1", description = "The same routes")),
     components(schemas(
-        ErrorEnvelope, WebhookBody<EventMedia>, WebhookBody<EventMediaDeleted>, WebhookBody<EventCollection>,
+        ErrorEnvelope, WebhookBody<EventMedia>, WebhookBody<EventMediaDeleted>, WebhookBody<EventMediaFailed>, WebhookBody<EventCollection>,
         WebhookBody<EventCollectionMedia>, WebhookBody<EventUser>, WebhookBody<EventWebhook>
     )),
     security(("bearer" = [])),

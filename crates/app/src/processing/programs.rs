@@ -89,7 +89,8 @@ impl App {
         let ran = self.run_program(tool, video::heif_arguments(), Input::Memory(memory), Output::Memory(&out)).await?;
         let length = out.length().map_err(Failure::Start)?;
         if !ran.success || length == 0 || length > MEMORY_MAX {
-            return Ok(told(findings, &ran));
+            told(findings, &ran);
+            return Ok(());
         }
         let length = usize::try_from(length).unwrap_or(0);
         let picture = Bytes::from(out.read_at(0, length).map_err(Failure::Start)?);
@@ -103,7 +104,8 @@ impl App {
         let Some(arguments) = video::probe_arguments(file.format, file.way()) else { return Ok(()) };
         let ran = self.run_program(probe, arguments, file.input(), Output::Bytes(1024 * 1024)).await?;
         let Some(probed) = video::read_probe(&ran.stdout).filter(|_| ran.success) else {
-            return Ok(told(findings, &ran));
+            told(findings, &ran);
+            return Ok(());
         };
         probed.correct(&mut findings.found);
         let Some(ffmpeg) = &tools.ffmpeg else { return Ok(()) };

@@ -45,6 +45,27 @@ pub struct EventMediaDeleted {
     permanent: bool,
 }
 
+/// An item whose file could not be read.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventMediaFailed {
+    /// The item's id.
+    id: String,
+    /// `image`, `video`, `audio`, `document` or `other`.
+    r#type: String,
+    /// Whose it is.
+    user_id: String,
+    /// Why.
+    error: EventMediaError,
+}
+
+/// Why an item's file could not be read.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventMediaError {
+    /// As in the item's `processing.error`.
+    #[schema(example = "damaged")]
+    code: String,
+}
+
 /// A collection that something happened to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventCollection {
@@ -102,7 +123,7 @@ fn model<D: ToSchema>() -> String {
 }
 
 /// Every type that webhooks are told.
-fn kinds() -> [Kind; 13] {
+fn kinds() -> [Kind; 15] {
     let media = model::<EventMedia>();
     let collection = model::<EventCollection>();
     let contents = model::<EventCollectionMedia>();
@@ -110,6 +131,12 @@ fn kinds() -> [Kind; 13] {
     let webhook = model::<EventWebhook>();
     [
         ("media.uploaded", media.clone(), "An item was stored."),
+        (
+            "media.processed",
+            media.clone(),
+            "An item's file was looked at; what it says and its small pictures are there.",
+        ),
+        ("media.failed", model::<EventMediaFailed>(), "An item's file could not be read to the end."),
         ("media.updated", media.clone(), "What is known of an item was changed."),
         ("media.deleted", model::<EventMediaDeleted>(), "An item went into the trash, or is gone."),
         ("media.restored", media, "An item came back from the trash."),

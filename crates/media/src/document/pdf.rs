@@ -125,8 +125,8 @@ impl<'a> Device<'a> for Words {
             if self.text.len() > TEXT_MAX {
                 return;
             }
-            let place = (props.transform * glyph.transform()).as_coeffs();
-            let [across, _, _, up, x, y] = place;
+            #[expect(clippy::arithmetic_side_effects, reason = "matrices of floating-point numbers")]
+            let [across, _, _, up, x, y] = (props.transform * glyph.transform()).as_coeffs();
             let size = across.abs().max(up.abs()).max(0.01);
             // Words stand apart by a gap; lines by a step down.
             if let Some((last_x, last_y, reach)) = self.last

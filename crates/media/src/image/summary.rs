@@ -59,7 +59,7 @@ pub(super) fn best_frame(bytes: &[u8], width: u32, height: u32) -> Result<Vec<u8
         let mean = lights().sum::<f64>() / count;
         let spread = (lights().map(|light| (light - mean).powi(2)).sum::<f64>() / count).sqrt();
         // Black, white and plain frames come last, whatever else there is.
-        if mean < 16.0 || mean > 240.0 { spread * 0.01 } else { spread }
+        if (16.0..=240.0).contains(&mean) { spread } else { spread * 0.01 }
     };
     let frames = bytes.chunks_exact(length);
     let best = frames.max_by(|one, other| score(one).total_cmp(&score(other)));

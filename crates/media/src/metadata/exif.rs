@@ -216,8 +216,8 @@ struct Entry {
 
 /// The entry with this tag of the directory that begins at `start` of the note.
 fn entry(note: &[u8], start: usize, little: bool, tag: u16) -> Option<Entry> {
-    let (short, long): (fn(&[u8], usize) -> Option<u16>, fn(&[u8], usize) -> Option<u32>) =
-        if little { (le16, le32) } else { (be16, be32) };
+    let short = if little { le16 } else { be16 };
+    let long = if little { le32 } else { be32 };
     let count = usize::from(short(note, start)?).min(512);
     (0..count).find_map(|number| {
         let at = start.checked_add(2)?.checked_add(number.checked_mul(12)?)?;

@@ -6,7 +6,7 @@ use crate::formats::Format;
 /// The longer side of a frame.
 const SIDE: u32 = 1024;
 /// Where in the film frames are taken, if any place can be read; a pipe gives one a second of the beginning.
-const PLACES: [f64; 4] = [0.1, 0.25, 0.4, 0.6];
+const PLACES: [f64; 5] = [0.1, 0.25, 0.4, 0.6, 0.85];
 /// Frames taken from a pipe.
 const PIPED: u32 = 8;
 

@@ -95,11 +95,12 @@ pub fn read_probe(json: &[u8]) -> Option<Probed> {
     if let Some(stream) = moving {
         let turned = stream.side_data_list.iter().find_map(|data| data.rotation).unwrap_or(0.0);
         // ffmpeg counts against the clock.
-        let rotation = ((-turned).rem_euclid(360.0) / 90.0).round() as u16 % 4 * 90;
+        let quarters = ((-turned).rem_euclid(360.0) / 90.0).round() as u16 % 4;
+        let rotation = quarters.saturating_mul(90);
         let square = |width: u32| {
             let ratio = stream.sample_aspect_ratio.as_deref().and_then(|text| fraction(text, ':')).unwrap_or(1.0);
             let exact = (f64::from(width) * ratio).round();
-            if exact >= 1.0 && exact < 100_000.0 { exact as u32 } else { width }
+            if (1.0..100_000.0).contains(&exact) { exact as u32 } else { width }
         };
         let (width, height) = (stream.width.map(square), stream.height);
         (probed.width, probed.height) = if rotation % 180 == 90 { (height, width) } else { (width, height) };

@@ -83,6 +83,7 @@ fn item(owner: UserId, number: i64) -> Media {
         size: (number as u64 * 7) % 11,
         checksum_sealed: vec![1],
         labels,
+        examined: mv_core::examined::Examined::default(),
         version: 1,
         created_at,
         updated_at: created_at,

@@ -127,8 +127,8 @@ fn as_exif(block: Vec<u8>, tag: u16) -> Vec<u8> {
     let mut whole = block;
     let at = whole.len().next_multiple_of(2);
     whole.resize(at, 0);
-    let (short, long): (fn(u16) -> [u8; 2], fn(u32) -> [u8; 4]) =
-        if little { (u16::to_le_bytes, u32::to_le_bytes) } else { (u16::to_be_bytes, u32::to_be_bytes) };
+    let short = if little { u16::to_le_bytes } else { u16::to_be_bytes };
+    let long = if little { u32::to_le_bytes } else { u32::to_be_bytes };
     let directory = [&short(1)[..], &short(tag), &short(4), &long(1), &place, &long(0)].concat();
     whole.extend(directory);
     if let (Some(pointer), Ok(at)) = (whole.get_mut(4..8), u32::try_from(at)) {
