@@ -40,7 +40,8 @@ need_toolchain() {
     fi
 }
 
-# The C compiler builds SQLite, AWS-LC and mimalloc; AWS-LC brings its assembly and bindings, so cmake is not needed.
+# The C compiler builds SQLite, AWS-LC, mimalloc, libjpeg-turbo and libwebp; libjpeg-turbo needs cmake and, like the encoder of
+# AVIF, nasm for its fast paths.
 # A compiler without the C library's headers cannot build either: hence the trial.
 has_c_compiler() {
     has cc && echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1
@@ -57,6 +58,11 @@ has_venv() {
 missing=()
 need_toolchain
 has_c_compiler || missing+=(gcc libc6-dev)
+for tool in cmake make nasm; do
+    # Only processors of this kind have nasm's instructions.
+    if [ "$tool" = nasm ] && [ "$(uname -m)" != x86_64 ]; then continue; fi
+    has "$tool" || missing+=("$tool")
+done
 if [ "${1:-}" = "--tests" ]; then
     for component in rustfmt cargo-clippy; do
         if ! has "$component"; then
@@ -72,7 +78,8 @@ if [ "${1:-}" = "--tests" ]; then
     done
     has_postgres || missing+=(postgresql)
     has_venv || missing+=(python3 python3-venv)
-    for tool in python3 strace curl jq openssl pebble; do
+    has exiftool || missing+=(libimage-exiftool-perl)
+    for tool in python3 strace curl jq openssl pebble ffmpeg heif-thumbnailer; do
         has "$tool" || missing+=("$tool")
     done
 fi

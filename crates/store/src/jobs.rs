@@ -2,7 +2,7 @@
 //! that a crash at any place leaves it in the queue or done.
 
 use mv_core::job::{Job, JobKind};
-use mv_core::{JobId, MediaId, Timestamp, UserId};
+use mv_core::{JobId, Timestamp, UserId};
 
 use crate::{Conn, FromRow, Result, Row, Tx, sql};
 
@@ -101,7 +101,7 @@ pub fn finish_any(tx: &Tx, id: JobId) -> Result<bool> {
 
 /// Makes every leased job due: at the start, when nobody can be working on one. Returns how many.
 pub fn release_leases_any(tx: &Tx, now: Timestamp) -> Result<u64> {
-    tx.changed(sql("UPDATE jobs SET due_at = $1 WHERE leased AND due_at > $1").bind(now))
+    tx.changed(sql("UPDATE jobs SET due_at = $1 WHERE leased = TRUE AND due_at > $1").bind(now))
 }
 
 /// How many jobs there are.
@@ -118,25 +118,16 @@ pub struct Counts {
 /// How many jobs there are, counted up to `limit` each.
 pub fn counts_any(db: &Conn, limit: u64) -> Result<Counts> {
     Ok(Counts {
-        waiting: db
-            .one(sql("SELECT count(*) FROM (SELECT id FROM jobs WHERE NOT leased LIMIT $1) AS counted").bind(limit))?,
-        running: db
-            .one(sql("SELECT count(*) FROM (SELECT id FROM jobs WHERE leased LIMIT $1) AS counted").bind(limit))?,
+        waiting: db.one(
+            sql("SELECT count(*) FROM (SELECT id FROM jobs WHERE leased = FALSE LIMIT $1) AS counted").bind(limit),
+        )?,
+        running: db.one(
+            sql("SELECT count(*) FROM (SELECT id FROM jobs WHERE leased = TRUE LIMIT $1) AS counted").bind(limit),
+        )?,
         failed: db.one(
             sql("SELECT count(*) FROM (SELECT id FROM media WHERE status = 'failed' LIMIT $1) AS counted").bind(limit),
         )?,
     })
-}
-
-/// When the next job falls due, at or after `now` or before.
-pub fn next_due_any(db: &Conn) -> Result<Option<Timestamp>> {
-    db.one(sql("SELECT min(due_at) FROM jobs"))
-}
-
-/// The job of an item, if it has one of this kind.
-pub fn of_media(db: &Conn, media: MediaId, kind: JobKind) -> Result<Option<Job>> {
-    let statement = sql(concat!("SELECT ", job_columns!(), " FROM jobs WHERE media_id = $1 AND kind = $2"));
-    db.optional(statement.bind(media).bind(kind.as_str()))
 }
 
 /// Jobs in the order of their ids, from behind `after`, for operators.

@@ -82,19 +82,36 @@ impl App {
         program::run(Program { server, path, args, walls, wall: PROGRAM_WALL }, input, output).await
     }
 
-    /// A still that only libheif decodes.
+    /// A still that only libheif decodes; an AVIF that it cannot write out again, ffmpeg may.
     async fn show_heif(&self, file: &File, findings: &mut Findings) -> Result<(), Failure> {
-        let (Some(tool), Some(memory)) = (&self.processing.tools().heif, &file.memory) else { return Ok(()) };
+        let tools = self.processing.tools();
+        let (Some(tool), Some(memory)) = (&tools.heif, &file.memory) else { return Ok(()) };
         let out = Memory::empty().map_err(Failure::Start)?;
         let ran = self.run_program(tool, video::heif_arguments(), Input::Memory(memory), Output::Memory(&out)).await?;
         let length = out.length().map_err(Failure::Start)?;
-        if !ran.success || length == 0 || length > MEMORY_MAX {
+        if ran.success && length > 0 && length <= MEMORY_MAX {
+            let length = usize::try_from(length).unwrap_or(0);
+            let picture = Bytes::from(out.read_at(0, length).map_err(Failure::Start)?);
+            return self.thumbnails_of(picture, findings).await;
+        }
+        match (&tools.ffmpeg, file.format) {
+            (Some(ffmpeg), formats::AVIF) => self.show_first_frame(ffmpeg, file, findings).await,
+            _ => {
+                told(findings, &ran);
+                Ok(())
+            }
+        }
+    }
+
+    /// The cover in a song, or the one frame of a still.
+    async fn show_first_frame(&self, ffmpeg: &Path, file: &File, findings: &mut Findings) -> Result<(), Failure> {
+        let Some(arguments) = video::cover_arguments(file.format, file.way()) else { return Ok(()) };
+        let ran = self.run_program(ffmpeg, arguments, file.input(), Output::Bytes(ANSWER_MAX)).await?;
+        if ran.stdout.is_empty() {
             told(findings, &ran);
             return Ok(());
         }
-        let length = usize::try_from(length).unwrap_or(0);
-        let picture = Bytes::from(out.read_at(0, length).map_err(Failure::Start)?);
-        self.thumbnails_of(picture, findings).await
+        self.thumbnails_of(Bytes::from(ran.stdout), findings).await
     }
 
     /// A film or a song: what its streams are, and a picture of it.
@@ -112,9 +129,7 @@ impl App {
         if probed.video.is_some() {
             self.show_poster(ffmpeg, file, &probed, findings).await
         } else if probed.has_cover {
-            let Some(arguments) = video::cover_arguments(file.format, file.way()) else { return Ok(()) };
-            let ran = self.run_program(ffmpeg, arguments, file.input(), Output::Bytes(ANSWER_MAX)).await?;
-            if ran.stdout.is_empty() { Ok(()) } else { self.thumbnails_of(Bytes::from(ran.stdout), findings).await }
+            self.show_first_frame(ffmpeg, file, findings).await
         } else {
             Ok(())
         }

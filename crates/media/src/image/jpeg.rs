@@ -8,7 +8,7 @@ use super::limits::{SCANS_MAX, check};
 use super::raster::{Model, Raster};
 use super::{ImageError, colour};
 
-/// How many times more pixels a side than wanted are decoded: less and the filter has too little to work with (decision 0024).
+/// How many times more pixels a side than wanted are decoded: less and the filter has too little to work with (decision 0023).
 const ROOM: (u64, u64) = (3, 2);
 /// The scales that libjpeg-turbo has fast transforms for, smallest first.
 const SCALES: [ScalingFactor; 4] =

@@ -1,6 +1,6 @@
 //! Pictures out of files: decoding, scaling, colour, turning, encoding. All of it runs in the sandboxed child.
 //! Promise: every picture that leaves is upright, sRGB, eight bits a sample and without metadata; limits are checked before
-//! memory is taken. The order of steps is decision 0024: decode no larger than needed, scale, then convert and turn what is
+//! memory is taken. The order of steps is decision 0023: decode no larger than needed, scale, then convert and turn what is
 //! small by then. Not here: HEIC and AVIF in (programs decode them), moving pictures (`video`).
 
 mod colour;

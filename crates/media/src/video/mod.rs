@@ -40,6 +40,7 @@ pub fn demuxer(format: Format) -> Option<&'static str> {
         (formats::THREE_GP, "mov"),
         (formats::THREE_G2, "mov"),
         (formats::M4A, "mov"),
+        (formats::AVIF, "mov"),
         (formats::WEBM, "matroska"),
         (formats::MKV, "matroska"),
         (formats::AVI, "avi"),

@@ -71,7 +71,7 @@ fn fitted((width, height): (u32, u32)) -> (u32, u32) {
     (of(width), of(height))
 }
 
-/// A run that gives the cover inside a file of sound, as PNG.
+/// A run that gives the cover inside a file of sound, or an AVIF still, as PNG.
 pub fn cover_arguments(format: Format, way: Way) -> Option<Vec<String>> {
     let mut arguments = vec!["-nostdin".to_owned(), "-threads".to_owned(), "1".to_owned()];
     arguments.extend(opening(format, way)?);

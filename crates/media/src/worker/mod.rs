@@ -1,4 +1,4 @@
-//! The sandboxed child that parses what users upload (decision 0023): the same binary, started as `mediavault worker`.
+//! The sandboxed child that parses what users upload (decision 0008): the same binary, started as `mediavault worker`.
 //! Promise: a child has no file, no network, no other process and no key; it gets the bytes of one item over a socket,
 //! works for that item alone, and whatever becomes of it, the server goes on. Programs such as ffmpeg run beside it
 //! under the same walls, save that they may read the system's libraries.

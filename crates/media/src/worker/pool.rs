@@ -1,4 +1,4 @@
-//! Children started and closed in ahead of need, each used for one item and then replaced (decision 0023).
+//! Children started and closed in ahead of need, each used for one item and then replaced (decision 0008).
 //! Promise: a child that dies, hangs or lies costs its own job and nothing else; none outlives the server.
 //! Not here: how many jobs run at once, and what is tried again (`mv_app::processing`).
 

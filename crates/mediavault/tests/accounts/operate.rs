@@ -18,8 +18,13 @@ on_both!(the_server_tells_what_it_is, |server| async move {
         "name": "Media Vault", "version": env!("CARGO_PKG_VERSION"), "api_versions": ["v1"], "registration": "open",
         "login": { "password": true, "oidc": [] },
         "limits": { "max_upload_bytes": 50_u64 << 30, "tus_chunk_bytes": null },
-        "formats": { "decode": [], "render": [] },
+        "formats": { "render": ["image/jpeg", "image/webp", "image/avif", "image/png"] },
     });
+    // What programs of the machine show is theirs to say.
+    let decode = told["formats"].as_object_mut().unwrap().remove("decode").unwrap();
+    for mime in ["image/jpeg", "image/png", "image/jxl", "image/svg+xml", "image/x-canon-cr2", "application/pdf"] {
+        assert!(decode.as_array().unwrap().contains(&json!(mime)), "{mime}: {decode}");
+    }
     assert_eq!(told, expected);
 });
 
@@ -161,7 +166,10 @@ on_both!(health_follows_the_backends, |server| async move {
     let ok = json!({ "status": "ok" });
     for path in ["/health/live", "/health/ready"] {
         let answer = nobody.get(&at(&server, path)).await;
-        assert_eq!((answer.status, answer.json()), (200, ok.clone()), "{path}");
+        let mut body = answer.json();
+        // How files are looked at is told here too; the suite `processing` reads it.
+        assert_eq!(body.as_object_mut().unwrap().remove("processing").is_some(), path == "/health/ready");
+        assert_eq!((answer.status, body), (200, ok.clone()), "{path}");
         assert_eq!(answer.header("content-type"), "application/json");
     }
     let (blobs, away) = (server.data_dir().join("blobs"), server.data_dir().join("blobs-away"));

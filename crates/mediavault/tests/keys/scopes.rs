@@ -32,8 +32,12 @@ on_both!(the_description_names_the_scopes_that_are_asked_for, |server| async mov
         for (method, operation) in item.as_object().unwrap().iter().filter(|(_, it)| it["x-area"].is_string()) {
             let Some(scopes) = text(operation, "x-area").strip_prefix("scope:") else { continue };
             let needed: Vec<&str> = scopes.split(',').collect();
-            // Parameters are read before the caller is let in; this route has some that must be there.
-            let path = if path == "/users/lookup" { "/users/lookup?username=ann" } else { path };
+            // Parameters are read before the caller is let in; these routes have some that must be there.
+            let path = match path.as_str() {
+                "/users/lookup" => "/users/lookup?username=ann",
+                "/media/{id}/render" => "/media/{id}/render?w=1",
+                path => path,
+            };
             let path = path
                 .replace("/media/{id}", "/media/media_01h455vb4pex5vsknk084sn02q")
                 .replace("{media_id}", "media_01h455vb4pex5vsknk084sn02q")

@@ -56,7 +56,7 @@ on_both!(the_answer_leads_to_the_item, |server| async move {
         ("rating", json!(null)),
         ("version", json!(1)),
         ("deleted_at", json!(null)),
-        ("status", json!("ready")),
+        ("status", json!("processing")),
         ("user_id", json!(alice.id)),
     ] {
         assert_eq!(item[member], value, "{member}");

@@ -24,6 +24,7 @@ mod logs;
 mod order;
 mod outgoing;
 mod person;
+mod processing;
 mod program;
 mod refusals;
 mod root_key;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 mod hostile;
 mod life;
 mod pictures;
+mod programs;
 mod walls;
 
 /// How long an item may take to be looked at, whatever it is (the bound for hostile files).

@@ -59,3 +59,39 @@ on_both!(operators_see_that_the_sandbox_holds, working(), |server| async move {
     let body = tokio::time::timeout(PATIENCE, ready).await.unwrap();
     assert_eq!((&body["status"], &body["processing"]["sandbox"]), (&json!("ok"), &json!("on")));
 });
+
+/// What a worker asks the system for once its walls stand, as strace sees it: no file is opened and no socket made, whatever
+/// the file says.
+#[tokio::test]
+async fn no_file_is_opened_and_no_packet_sent() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (script, trace) = (folder.path().join("traced"), folder.path().join("trace"));
+    let calls = "trace=open,openat,openat2,creat,socket,connect,execve,clone,clone3,fork,vfork,seccomp,prctl";
+    let text = format!(
+        "#!/bin/sh\nexec strace -f -qq -o {} -e {calls} {} \"$@\"\n",
+        trace.display(),
+        env!("CARGO_BIN_EXE_mediavault")
+    );
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\"><image href=\"/etc/passwd\"/><image href=\"http://127.0.0.1:9/\"/></svg>".to_vec();
+    for bytes in [svg, picture(300, 200, ImageFormat::Png), sample("sunrise.avif"), sample("sample.cr2")] {
+        let _ = std::fs::remove_file(&trace);
+        let traced = Pool::new(Limits { program: script.clone(), walls: Some(WALLS), ready: 0 });
+        let length = bytes.len() as u64;
+        traced.run(Job::Examine, length, feed_of_bytes(bytes.into()), PATIENCE).await.unwrap();
+        drop(traced);
+        let asked = std::fs::read_to_string(&trace).unwrap();
+        // The second filter is the last wall.
+        let behind = asked
+            .rmatch_indices("seccomp(SECCOMP_SET_MODE_FILTER")
+            .next()
+            .or_else(|| asked.rmatch_indices("PR_SET_SECCOMP").next());
+        let after = &asked[behind.unwrap_or_else(|| panic!("no walls: {asked}")).0..];
+        for line in after.lines().skip(1) {
+            let refused = line.contains("= -1 EPERM") || line.contains("+++ exited");
+            assert!(refused, "{line}");
+        }
+    }
+}

@@ -170,6 +170,9 @@ const SCANNED: &[&str] = &[
     "SELECT count(*), CAST(coalesce(sum(items)",
     "DELETE FROM invites WHERE expires_at < $1",
     "SELECT count(*) FROM invites",
+    "SELECT count(*) FROM (SELECT id FROM jobs WHERE leased = TRUE",
+    "SELECT count(*) FROM (SELECT id FROM jobs WHERE leased = FALSE",
+    "SELECT count(*) FROM (SELECT id FROM media WHERE status = 'failed'",
     "SELECT t.user_id, t.to_id FROM transfers t JOIN users u ON u.id = t.user_id WHERE u.deleted_at IS NULL",
     "UPDATE account_links SET expires_at = created_at WHERE kind = $1",
 ];
