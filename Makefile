@@ -1,7 +1,7 @@
 # The daily commands; CONTRIBUTING.md tells when to use which. Each works as it stands on Debian 12.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench fmt gen fuzz
+.PHONY: help run build test check bench fmt gen fuzz contact-sheet
 
 # A build server keeps no incremental state: it would only cost disk.
 ifeq ($(CI),true)
@@ -12,7 +12,7 @@ endif
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 16
 
 run: ## build and start a server on 127.0.0.1:8080 (ARGS="--data-dir elsewhere" for more)
 	@scripts/setup.sh
@@ -43,3 +43,6 @@ gen: ## write the generated reference pages anew
 
 fuzz: ## every fuzz target for SECONDS=600 each, from the committed corpus
 	scripts/fuzz.sh $(or $(SECONDS),600)
+
+contact-sheet: ## thumbnails of all kinds of pictures on one sheet, to look at
+	scripts/contact-sheet.sh

@@ -107,7 +107,9 @@ pub fn thumbnails(request: &Request<'_>) -> Result<Thumbnails, ImageError> {
     let [largest, ..] = THUMBNAILS;
     let decoded = decode::decode(request.bytes, request.format, &|width, height| within(width, height, largest))?;
     let (width, height) = turn::shown((decoded.width, decoded.height), request.orientation);
-    let small = decoded.raster.into_scaled(within(decoded.width, decoded.height, largest))?;
+    // A drawing fills what is wanted, whatever size it says it has.
+    let stored = (decoded.width.max(decoded.raster.width()), decoded.height.max(decoded.raster.height()));
+    let small = decoded.raster.into_scaled(within(stored.0, stored.1, largest))?;
     // Converted and turned when it is small.
     let upright =
         turn::upright(colour::to_srgb(small, request.profile.or(decoded.profile.as_deref()))?, request.orientation)?;
