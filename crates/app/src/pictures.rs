@@ -15,6 +15,10 @@ pub const PREVIEW: u32 = 1024;
 pub enum Ask {
     /// One of `THUMBNAILS`.
     Thumbnail(u32),
+    /// Ten pictures of a film in a row.
+    Storyboard,
+    /// How loud a sound is from beginning to end, as JSON.
+    Waveform,
     /// Any other.
     Render {
         /// All but the format; pixels are the device's.
@@ -29,6 +33,8 @@ impl Ask {
     pub fn name(&self) -> String {
         match self {
             Self::Thumbnail(size) => size.to_string(),
+            Self::Storyboard => "storyboard".to_owned(),
+            Self::Waveform => "waveform".to_owned(),
             Self::Render { params, .. } => render_name(params, output_name(params.output)),
         }
     }
@@ -45,6 +51,8 @@ impl Ask {
     pub(crate) fn path_and_query(&self) -> String {
         let (params, auto) = match self {
             Self::Thumbnail(size) => return format!("/thumbnail?size={size}&"),
+            Self::Storyboard => return "/storyboard?".to_owned(),
+            Self::Waveform => return "/waveform?".to_owned(),
             Self::Render { params, auto } => (params, auto),
         };
         let mut path = "/render?".to_owned();
@@ -55,6 +63,9 @@ impl Ask {
         }
         let output = if *auto { "auto" } else { output_name(params.output) };
         path.push_str(&format!("fit={}&format={output}&q={}&", fit_name(params.fit), params.quality));
+        if params.animated {
+            path.push_str("animated=true&");
+        }
         path
     }
 }
@@ -62,7 +73,8 @@ impl Ask {
 fn render_name(params: &Params, output: &str) -> String {
     let side = |side: Option<u32>| side.map_or_else(String::new, |side| side.to_string());
     let fit = fit_name(params.fit);
-    format!("r-{}x{}-{fit}-{output}-{}", side(params.width), side(params.height), params.quality)
+    let moving = if params.animated { "-moving" } else { "" };
+    format!("r-{}x{}-{fit}-{output}-{}{moving}", side(params.width), side(params.height), params.quality)
 }
 
 /// A way to fit, as parameters name it.

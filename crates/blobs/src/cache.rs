@@ -25,6 +25,9 @@ const RECENT_ONE: usize = 1024 * 1024;
 /// A use is noted on the disk at most so often.
 const NOTED: Duration = Duration::from_secs(3600);
 
+/// The form of a film; its pieces are kept as forms of this name with a hyphen and a number behind it.
+pub const FILM: &str = "film";
+
 /// The cache. Clones share everything.
 #[derive(Clone)]
 pub struct Cache {
@@ -109,16 +112,27 @@ impl Cache {
         self.inner.pool.run(move || Ok(inner.read(&key, blob, form))).await.ok().flatten()
     }
 
-    /// Keeps a picture. A full disk keeps none, which is no error.
-    pub async fn put(&self, key: &Arc<UserKey>, blob: BlobId, form: &str, bytes: Bytes) {
+    /// Whether all of these lie on the disk; whether they are whole is seen when they are read.
+    pub async fn holds(&self, blob: BlobId, forms: Vec<String>) -> bool {
+        let inner = Arc::clone(&self.inner);
+        let look = move || {
+            let folder = inner.folder_of(blob);
+            Ok::<_, Error>(forms.iter().all(|form| folder.join(form).is_file()))
+        };
+        self.inner.pool.run(look).await.is_ok_and(|held| held)
+    }
+
+    /// Keeps a picture; whether it did. A full disk keeps none, which is no error.
+    pub async fn put(&self, key: &Arc<UserKey>, blob: BlobId, form: &str, bytes: Bytes) -> bool {
         let (inner, key, form) = (Arc::clone(&self.inner), Arc::clone(key), form.to_owned());
         let kept = self.inner.pool.run(move || Ok(inner.write(&key, blob, form, bytes))).await;
-        if let Ok(Err(error)) = kept {
+        if let Ok(Err(error)) = &kept {
             tracing::warn!(cause = %error, "a picture cannot be kept: {error}");
         }
         if self.inner.used.load(Ordering::Relaxed) > self.inner.limit {
             self.trim().await;
         }
+        matches!(kept, Ok(Ok(())))
     }
 
     /// Forgets all pictures of a blob.
@@ -154,6 +168,11 @@ impl Cache {
                 Ok(())
             })
             .await;
+    }
+
+    /// Bytes that may lie on the disk.
+    pub fn limit(&self) -> u64 {
+        self.inner.limit
     }
 
     /// Bytes on the disk, as far as they have been counted.
@@ -195,34 +214,76 @@ impl Inner {
     }
 
     fn trim(&self) -> io::Result<()> {
-        let mut files = Vec::new();
-        let mut used = 0;
+        let mut kept: Vec<Kept> = Vec::new();
         for shard in folders_in(&self.folder)? {
             for folder in folders_in(&shard)? {
-                let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-                for entry in entries.flatten() {
-                    let Ok(about) = entry.metadata() else { continue };
-                    used += about.len();
-                    files.push((about.modified().unwrap_or(SystemTime::UNIX_EPOCH), about.len(), entry.path()));
-                }
+                kept.extend(kept_in(&folder));
             }
         }
+        let sum = |films_only: bool| kept.iter().filter(|it| it.is_film || !films_only).map(|it| it.bytes).sum::<u64>();
+        let (mut used, mut films) = (sum(false), sum(true));
         if used > self.limit {
-            files.sort_unstable_by_key(|(at, ..)| *at);
-            for (_, length, path) in files {
-                if used <= self.limit / 10 * 9 {
-                    break;
+            kept.sort_unstable_by_key(|it| it.used_at);
+            // Films give way first, until they have half of the room: each is worth a thousand pictures to the disk.
+            let too_many_films = films > self.limit / 2;
+            let (first, second): (Vec<_>, Vec<_>) = kept.into_iter().partition(|it| it.is_film && too_many_films);
+            for it in first {
+                if films > self.limit / 2 || used > self.limit / 10 * 9 {
+                    let freed = it.remove();
+                    (used, films) = (used.saturating_sub(freed), films.saturating_sub(freed));
                 }
-                if std::fs::remove_file(&path).is_ok() {
-                    used -= length;
-                    // Only an empty folder goes.
-                    let _ = path.parent().map(std::fs::remove_dir);
+            }
+            for it in second {
+                if used > self.limit / 10 * 9 {
+                    used = used.saturating_sub(it.remove());
                 }
             }
         }
         self.used.store(used, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// What is kept or goes as one: a picture, or a film with all its pieces.
+struct Kept {
+    used_at: SystemTime,
+    bytes: u64,
+    paths: Vec<PathBuf>,
+    is_film: bool,
+}
+
+impl Kept {
+    /// Removes it; returns how many bytes were freed.
+    fn remove(self) -> u64 {
+        let removed = self.paths.iter().filter(|path| std::fs::remove_file(path).is_ok()).count();
+        // Only an empty folder goes.
+        let _ = self.paths.first().and_then(|path| path.parent()).map(std::fs::remove_dir);
+        if removed > 0 { self.bytes } else { 0 }
+    }
+}
+
+/// What is kept of one blob. A film was used when its last piece was.
+fn kept_in(folder: &Path) -> Vec<Kept> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut kept = Vec::new();
+    let mut film = Kept { used_at: SystemTime::UNIX_EPOCH, bytes: 0, paths: Vec::new(), is_film: true };
+    for entry in entries.flatten() {
+        let Ok(about) = entry.metadata() else { continue };
+        let used_at = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name == FILM || name.strip_prefix(FILM).is_some_and(|rest| rest.starts_with('-')) {
+            film.bytes += about.len();
+            film.used_at = film.used_at.max(used_at);
+            film.paths.push(entry.path());
+        } else {
+            kept.push(Kept { used_at, bytes: about.len(), paths: vec![entry.path()], is_film: false });
+        }
+    }
+    if !film.paths.is_empty() {
+        kept.push(film);
+    }
+    kept
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -30,7 +30,7 @@ pub mod store;
 mod wrap;
 
 pub use blobs::{Blobs, DEFAULT_THREADS};
-pub use cache::Cache;
+pub use cache::{Cache, FILM};
 pub use error::{CallerError, Error, Mismatch};
 pub use hash::Digests;
 pub use incoming::{Expect, Incoming, NewBlob, Stored};

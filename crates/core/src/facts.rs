@@ -140,6 +140,12 @@ pub struct VideoFacts {
     /// Degrees clockwise that players turn it: 0, 90, 180 or 270.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation: Option<u16>,
+    /// Bits of one sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bit_depth: Option<u8>,
+    /// Whether it is brighter than a screen's white in places (HLG or PQ, ITU-R BT.2100).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hdr: Option<bool>,
 }
 
 /// Of a sound.

@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 pub enum JobKind {
     /// Read what the file says of itself and make its small pictures.
     Examine,
+    /// Make a film that browsers play.
+    Playback,
 }
 
 impl JobKind {
@@ -18,18 +20,20 @@ impl JobKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Examine => "examine",
+            Self::Playback => "playback",
         }
     }
 
     /// Reads what `as_str` wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Examine].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Examine, Self::Playback].into_iter().find(|kind| kind.as_str() == text)
     }
 
     /// How long a claim holds before the job counts as interrupted; longer than any run may take.
     pub const fn lease(self) -> Duration {
         Duration::from_secs(match self {
             Self::Examine => 15 * 60,
+            Self::Playback => 7 * 3600,
         })
     }
 }
@@ -70,6 +74,11 @@ const ATTEMPTS: u32 = 2;
 const INTERRUPTIONS: u32 = 10;
 
 impl Job {
+    /// Whether it was interrupted so often that it is not begun again: it may be what brings the server down.
+    pub const fn is_spent(&self) -> bool {
+        self.interruptions > INTERRUPTIONS
+    }
+
     /// After a run that failed by itself.
     pub const fn after_failure(&self) -> Retry {
         if self.attempts >= ATTEMPTS { Retry::Never } else { Retry::After(Duration::from_secs(2)) }
@@ -110,5 +119,6 @@ mod tests {
         assert_eq!(job(1, 0).after_interruption(), Retry::After(Duration::from_millis(200)));
         assert_eq!(job(1, 3).after_interruption(), Retry::After(Duration::from_millis(1600)));
         assert_eq!(job(1, 10).after_interruption(), Retry::Never);
+        assert!(!job(1, 10).is_spent() && job(1, 11).is_spent());
     }
 }

@@ -60,6 +60,10 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(media::content::get, media::content::head))
         .routes(routes!(media::rendition::thumbnail, media::rendition::thumbnail_head))
         .routes(routes!(media::rendition::render, media::rendition::render_head))
+        .routes(routes!(media::rendition::storyboard, media::rendition::storyboard_head))
+        .routes(routes!(media::rendition::waveform))
+        .routes(routes!(media::moving::playback, media::moving::playback_head))
+        .routes(routes!(media::moving::motion, media::moving::motion_head))
         .routes(routes!(media::examined::metadata))
         .routes(routes!(media::examined::reprocess))
         // collections

@@ -2,7 +2,7 @@
 //! that a crash at any place leaves it in the queue or done.
 
 use mv_core::job::{Job, JobKind};
-use mv_core::{JobId, Timestamp, UserId};
+use mv_core::{JobId, MediaId, Timestamp, UserId};
 
 use crate::{Conn, FromRow, Result, Row, Tx, sql};
 
@@ -45,25 +45,33 @@ pub fn enqueue(tx: &Tx, job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// The next owner behind `after` who has a job that is due.
-pub fn next_owner_any(db: &Conn, after: UserId, now: Timestamp) -> Result<Option<UserId>> {
+/// Whether an item has a job of this kind in the queue.
+pub fn is_queued(db: &Conn, media: MediaId, kind: JobKind) -> Result<bool> {
+    let found: Option<JobId> =
+        db.optional(sql("SELECT id FROM jobs WHERE media_id = $1 AND kind = $2").bind(media).bind(kind.as_str()))?;
+    Ok(found.is_some())
+}
+
+/// The next owner behind `after` who has a job of this kind that is due.
+pub fn next_owner_any(db: &Conn, kind: JobKind, after: UserId, now: Timestamp) -> Result<Option<UserId>> {
     db.optional(
-        sql("SELECT owner_id FROM jobs WHERE owner_id > $1 AND due_at <= $2 ORDER BY owner_id LIMIT 1")
+        sql("SELECT owner_id FROM jobs WHERE kind = $1 AND owner_id > $2 AND due_at <= $3 ORDER BY owner_id LIMIT 1")
+            .bind(kind.as_str())
             .bind(after)
             .bind(now),
     )
 }
 
-/// Claims an owner's next job. The run is counted before it begins: one that was found leased was interrupted, any other
+/// Claims an owner's next job of this kind. The run is counted before it begins: one that was found leased was interrupted, any other
 /// is a new attempt.
-pub fn claim_any(tx: &Tx, owner: UserId, now: Timestamp) -> Result<Option<Job>> {
-    let found: Option<(JobId, JobKind)> = tx.optional(
-        sql("SELECT id, kind FROM jobs WHERE owner_id = $1 AND due_at <= $2
-             ORDER BY due_at, id LIMIT 1")
-        .bind(owner)
-        .bind(now),
+pub fn claim_any(tx: &Tx, kind: JobKind, owner: UserId, now: Timestamp) -> Result<Option<Job>> {
+    let found: Option<JobId> = tx.optional(
+        sql("SELECT id FROM jobs WHERE kind = $1 AND owner_id = $2 AND due_at <= $3 ORDER BY due_at, id LIMIT 1")
+            .bind(kind.as_str())
+            .bind(owner)
+            .bind(now),
     )?;
-    let Some((id, kind)) = found else { return Ok(None) };
+    let Some(id) = found else { return Ok(None) };
     tx.optional(
         sql(concat!(
             "UPDATE jobs SET attempts = attempts + CASE WHEN leased THEN 0 ELSE 1 END,

@@ -40,6 +40,32 @@ pub enum LinkTo {
     Content(LinkUse),
     /// A small picture.
     Picture(Ask),
+    /// What moves or sounds.
+    Moving(Moving),
+}
+
+/// Forms of an item that play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moving {
+    /// What browsers can play of a film or a song.
+    Playback,
+    /// The film inside a motion photo.
+    Motion,
+}
+
+impl Moving {
+    /// The last part of its address, which is what is signed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Playback => "playback",
+            Self::Motion => "motion",
+        }
+    }
+
+    /// Reads what `as_str` gave.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Playback, Self::Motion].into_iter().find(|moving| moving.as_str() == text)
+    }
 }
 
 /// Signs and reads links.
@@ -114,6 +140,7 @@ impl Links {
         let (what, path, flags) = match to {
             LinkTo::Content(used) => (CONTENT.to_owned(), "/content?".to_owned(), u8::from(used.download)),
             LinkTo::Picture(ask) => (ask.link_name(), ask.path_and_query(), 0),
+            LinkTo::Moving(moving) => (moving.as_str().to_owned(), format!("/{}?", moving.as_str()), 0),
         };
         let expires = u32::try_from(expires).ok()?;
         let mut token = Token { flags, expires, user, epoch: u32::try_from(link_epoch).ok()?, mac: [0; 16] };

@@ -1,5 +1,6 @@
 //! One item: its description and its bytes.
 
+use bytes::Bytes;
 use mv_blobs::Manifest;
 pub use mv_blobs::Reader;
 use mv_core::access::Need;
@@ -10,6 +11,7 @@ use mv_store::{Conn, blobs};
 use super::ItemView;
 use crate::auth::access::media_for;
 use crate::ingest::manifest;
+use crate::processing::film::Film;
 use crate::{App, Error, Result};
 
 /// An item's original, ready to be read.
@@ -18,6 +20,51 @@ pub struct Original {
     pub media: Media,
     /// Its bytes; every chunk is verified before it is handed out.
     pub reader: Reader,
+}
+
+/// Bytes to be served: an original, a part of one, or a film that was made of it.
+#[derive(Clone)]
+pub enum Content {
+    /// All of an original.
+    Original(Reader),
+    /// So many bytes of an original from a place in it.
+    Part(Reader, u64, u64),
+    /// A film.
+    Film(Film),
+}
+
+impl Content {
+    /// How many.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Original(reader) => reader.size(),
+            Self::Part(reader, at, len) => reader.size().saturating_sub(*at).min(*len),
+            Self::Film(film) => film.size(),
+        }
+    }
+
+    /// Up to `len` bytes at a place; fewer only at the end, or where pieces end.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or are not what was written.
+    pub async fn read(&self, at: u64, len: usize) -> Result<Bytes> {
+        match self {
+            Self::Original(reader) => Ok(reader.read(at, len).await?),
+            Self::Part(reader, from, _) => {
+                let left = usize::try_from(self.size().saturating_sub(at)).unwrap_or(usize::MAX);
+                Ok(reader.read(from.saturating_add(at), len.min(left)).await?)
+            }
+            Self::Film(film) => film.read(at, len).await,
+        }
+    }
+
+    /// The bytes at a place, if they are in the system's memory already: answers at once.
+    pub fn read_cached(&self, at: u64, len: usize) -> Option<Bytes> {
+        match self {
+            Self::Original(reader) => reader.read_cached(at, len)?.ok(),
+            Self::Part(..) | Self::Film(_) => None,
+        }
+    }
 }
 
 impl App {

@@ -40,7 +40,9 @@ impl App {
     pub(super) async fn work(&self, job: Job) {
         let began = self.clock.mono();
         let outcome = match job.kind {
+            JobKind::Examine if job.is_spent() => self.failed(&job, Failure::Killed).await,
             JobKind::Examine => self.examine(&job).await,
+            JobKind::Playback => self.make_film(&job).await,
         };
         let took = self.clock.mono().saturating_sub(began);
         metrics::histogram!("mediavault_job_seconds", "kind" => job.kind.as_str()).record(took);
@@ -63,6 +65,10 @@ impl App {
         let Some((media, manifest, known)) = self.store.read(read).await? else { return Ok(()) };
         if let Some(known) = known {
             return self.settle_job(job, media, Ended::Known(Box::new(known))).await;
+        }
+        if anew {
+            // Whatever is looked at anew is shown anew.
+            self.processing.cache.forget(media.blob_id).await;
         }
         let ended = match self.original(media.clone(), manifest).await {
             Ok(original) => match self.look_at(&original).await {

@@ -1,15 +1,19 @@
 //! Items understood: what their bytes say, and small pictures of them, made behind the answer by sandboxed workers.
 //! The walk of an upload: `ingest` puts a job beside the item; `runner` claims it; `examine` has a worker read the file;
-//! `settle` writes what came of it, with its event, in one transaction. `render` serves pictures, made at need.
+//! `settle` writes what came of it, with its event, in one transaction. `render` serves pictures, made at need; `film` what
+//! browsers can play.
 //! Promise: each item ends `ready` or `failed`, whatever its file does and whenever the server dies; nothing is done twice
 //! that anybody could see. Not here: reading and drawing (`mv_media`), where pictures lie (`mv_blobs::Cache`).
 
 mod examine;
+pub mod film;
+pub mod motion;
 pub mod operate;
 mod programs;
 pub mod render;
 pub mod runner;
 mod settle;
+mod strip;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};

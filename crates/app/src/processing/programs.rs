@@ -20,27 +20,37 @@ use crate::media::read::Original;
 
 /// What a program may use up: it decodes films, and its libraries alone are large.
 const WALLS: Walls = Walls { cpu_seconds: 60, memory_bytes: 1536 * 1024 * 1024 };
-/// How long it may take.
-const PROGRAM_WALL: Duration = Duration::from_secs(120);
+/// How much of everything a run may take.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    walls: Walls,
+    wall: Duration,
+}
+
+/// A look.
+const SHORT: Bounds = Bounds { walls: WALLS, wall: Duration::from_secs(120) };
+/// Making a film of hours: on four cores for a quarter of a day.
+pub(super) const LONG: Bounds =
+    Bounds { walls: Walls { cpu_seconds: 24 * 3600, ..WALLS }, wall: Duration::from_secs(6 * 3600) };
 /// Larger files come by a pipe: memory is dear.
 const MEMORY_MAX: u64 = 256 * 1024 * 1024;
 /// What a program may answer with.
 const ANSWER_MAX: u64 = 64 * 1024 * 1024;
 
 /// A file as programs get it.
-struct File {
+pub(super) struct File {
     memory: Option<Memory>,
     size: u64,
     feed: Feed,
-    format: Format,
+    pub(super) format: Format,
 }
 
 impl File {
-    const fn way(&self) -> Way {
+    pub(super) const fn way(&self) -> Way {
         if self.memory.is_some() { Way::Memory } else { Way::Pipe }
     }
 
-    fn input(&self) -> Input<'_> {
+    pub(super) fn input(&self) -> Input<'_> {
         match &self.memory {
             Some(memory) => Input::Memory(memory),
             None => Input::Stream(self.size, self.feed.clone()),
@@ -61,15 +71,42 @@ impl App {
         if !wanted || !findings.made.is_empty() {
             return Ok(());
         }
-        let (size, feed) = (original.reader.size(), feed_of(&original.reader));
-        let memory =
-            if size <= MEMORY_MAX { Some(Memory::filled(size, &feed).await.map_err(Failure::Unread)?) } else { None };
-        let file = File { memory, size, feed, format };
+        let file = self.file_of(original, format).await?;
         if is_still { self.show_heif(&file, findings).await } else { self.show_film(&file, findings).await }
     }
 
-    async fn run_program(
+    /// A file for programs: small ones whole in memory; of large ones, which come by a pipe, what must be read first comes
+    /// first.
+    pub(super) async fn file_of(&self, original: &Original, format: Format) -> Result<File, Failure> {
+        let (size, feed) = (original.reader.size(), feed_of(&original.reader));
+        if size <= MEMORY_MAX {
+            let memory = Some(Memory::filled(size, &feed).await.map_err(Failure::Unread)?);
+            return Ok(File { memory, size, feed, format });
+        }
+        if video::demuxer(format) == Some("mov") {
+            let answer = self.processing.pool.run(worker::Job::Front, size, feed.clone(), WALL).await?;
+            if let Some(front) = answer.made.into_iter().next() {
+                let front = Bytes::from(front.bytes);
+                let size = size.saturating_add(front.len() as u64);
+                return Ok(File { memory: None, size, feed: behind(front, feed), format });
+            }
+        }
+        Ok(File { memory: None, size, feed, format })
+    }
+
+    pub(super) async fn run_program(
         &self,
+        path: &Path,
+        arguments: Vec<String>,
+        input: Input<'_>,
+        output: Output<'_>,
+    ) -> Result<Ran, Failure> {
+        self.run_program_within(SHORT, path, arguments, input, output).await
+    }
+
+    pub(super) async fn run_program_within(
+        &self,
+        bounds: Bounds,
         path: &Path,
         arguments: Vec<String>,
         input: Input<'_>,
@@ -77,9 +114,9 @@ impl App {
     ) -> Result<Ran, Failure> {
         let options = &self.processing.options;
         let args = arguments.into_iter().map(OsString::from).collect();
-        let walls = options.sandbox.then_some(WALLS);
+        let walls = options.sandbox.then_some(bounds.walls);
         let server = options.worker.as_path();
-        program::run(Program { server, path, args, walls, wall: PROGRAM_WALL }, input, output).await
+        program::run(Program { server, path, args, walls, wall: bounds.wall }, input, output).await
     }
 
     /// A still that only libheif decodes; an AVIF that it cannot write out again, ffmpeg may.
@@ -116,16 +153,12 @@ impl App {
 
     /// A film or a song: what its streams are, and a picture of it.
     async fn show_film(&self, file: &File, findings: &mut Findings) -> Result<(), Failure> {
-        let tools = self.processing.tools();
-        let Some(probe) = &tools.ffprobe else { return Ok(()) };
-        let Some(arguments) = video::probe_arguments(file.format, file.way()) else { return Ok(()) };
-        let ran = self.run_program(probe, arguments, file.input(), Output::Bytes(1024 * 1024)).await?;
-        let Some(probed) = video::read_probe(&ran.stdout).filter(|_| ran.success) else {
-            told(findings, &ran);
+        let Some(probed) = self.probe(file).await? else {
+            not_shown(findings);
             return Ok(());
         };
         probed.correct(&mut findings.found);
-        let Some(ffmpeg) = &tools.ffmpeg else { return Ok(()) };
+        let Some(ffmpeg) = &self.processing.tools().ffmpeg else { return Ok(()) };
         if probed.video.is_some() {
             self.show_poster(ffmpeg, file, &probed, findings).await
         } else if probed.has_cover {
@@ -178,7 +211,11 @@ impl App {
 
 /// What a program complains of is for the log alone; the item has no picture then.
 fn told(findings: &mut Findings, ran: &Ran) {
-    tracing::info!(said = %ran.stderr.trim(), "a program could not show a file");
+    said(ran);
+    not_shown(findings);
+}
+
+fn not_shown(findings: &mut Findings) {
     findings.found.profile = None;
     // A file that ffmpeg or libheif cannot read is damaged, or newer than they are: nobody can tell.
     if let Some(refused) = &mut findings.refused {
@@ -186,7 +223,24 @@ fn told(findings: &mut Findings, ran: &Ran) {
     }
 }
 
+/// Notes what a program complained of.
+pub(super) fn said(ran: &Ran) {
+    tracing::info!(said = %ran.stderr.trim(), "a program could not read a file");
+}
+
+/// A file behind some bytes.
+fn behind(front: Bytes, feed: Feed) -> Feed {
+    std::sync::Arc::new(move |at, len| match at.checked_sub(front.len() as u64) {
+        Some(at) => feed(at, len),
+        None => {
+            let from = usize::try_from(at).unwrap_or(usize::MAX).min(front.len());
+            let part = front.slice(from..from.saturating_add(len).min(front.len()));
+            Box::pin(async move { Ok(part) })
+        }
+    })
+}
+
 /// The format with this type; of several the first, whose container is the same.
-fn format_of(mime: &str) -> Option<Format> {
+pub(super) fn format_of(mime: &str) -> Option<Format> {
     formats::of_mime(mime)
 }

@@ -53,7 +53,7 @@ impl Flights {
     }
 }
 
-fn no_picture() -> Error {
+pub(super) fn no_picture() -> Error {
     Error::new(Code::NotFound, "There is no picture of this item")
 }
 
@@ -80,20 +80,21 @@ impl App {
     async fn rendition_of(&self, media: Media, ask: &Ask) -> Result<Rendition> {
         let (blob, name) = (media.blob_id, ask.name());
         if let Some(bytes) = self.processing.cache.recent(blob, &name) {
-            return rendition(media, bytes);
+            return rendition(media, ask, bytes);
         }
         let key = self.keyring.of(&self.store, media.owner_id).await?;
         if let Some(bytes) = self.processing.cache.get(&key, blob, &name).await {
-            return rendition(media, bytes);
+            return rendition(media, ask, bytes);
         }
         let waits = media.examined.status == Status::Processing;
-        if !media.examined.pictured && !waits || !self.processing.trusted() {
+        let pictured = media.examined.pictured || waits || *ask == Ask::Waveform;
+        if !pictured || !self.processing.trusted() {
             return Err(no_picture().into());
         }
         let flight = self.processing.flights.join(blob, &name);
         let made = flight.get_or_init(|| async { self.fly(&key, &media, ask).await.map_err(Arc::new) }).await;
         match made {
-            Ok(bytes) => rendition(media, bytes.clone()),
+            Ok(bytes) => rendition(media, ask, bytes.clone()),
             Err(error) => Err(again(error)),
         }
     }
@@ -113,12 +114,15 @@ impl App {
         }
         match ask {
             Ask::Thumbnail(_) => self.thumbnail_anew(key, media, &name).await,
-            Ask::Render { params, .. } => {
-                let bytes = self.draw(key, media, params).await?;
-                self.processing.cache.put(key, media.blob_id, &name, bytes.clone()).await;
-                Ok(bytes)
-            }
+            Ask::Render { params, .. } => self.keep(key, media, &name, self.draw(key, media, params).await?).await,
+            Ask::Storyboard => self.keep(key, media, &name, self.storyboard(media).await?).await,
+            Ask::Waveform => self.keep(key, media, &name, self.waveform(media).await?).await,
         }
+    }
+
+    async fn keep(&self, key: &Arc<UserKey>, media: &Media, name: &str, bytes: Bytes) -> Result<Bytes> {
+        self.processing.cache.put(key, media.blob_id, name, bytes.clone()).await;
+        Ok(bytes)
     }
 
     /// Thumbnails that the cache has let go, or that were not made yet: all three, as an examination makes them.
@@ -142,7 +146,7 @@ impl App {
         let covers = params.fit == Fit::Cover && params.width.is_some() && params.height.is_some();
         for size in THUMBNAILS {
             // The shorter side must be enough for a box that is to be filled.
-            if covers || u64::from(size) * 2 < u64::from(wanted) * 3 {
+            if covers || params.animated || u64::from(size) * 2 < u64::from(wanted) * 3 {
                 continue;
             }
             if let Some(bytes) = self.processing.cache.get(key, media.blob_id, &size.to_string()).await {
@@ -181,7 +185,7 @@ impl App {
 }
 
 /// A worker that gave nothing: the server's trouble, or the file's.
-fn refused(failure: Failure) -> crate::Error {
+pub(super) fn refused(failure: Failure) -> crate::Error {
     match failure {
         Failure::Start(_) | Failure::Killed => crate::Error::Unavailable(Box::new(failure)),
         Failure::Unread(error) => crate::Error::internal(error),
@@ -198,7 +202,10 @@ fn again(error: &Arc<crate::Error>) -> crate::Error {
     }
 }
 
-fn rendition(media: Media, bytes: Bytes) -> Result<Rendition> {
+fn rendition(media: Media, ask: &Ask, bytes: Bytes) -> Result<Rendition> {
+    if *ask == Ask::Waveform {
+        return Ok(Rendition { media, bytes, mime_type: "application/json" });
+    }
     let head = bytes.get(..bytes.len().min(mv_media::HEAD_BYTES)).unwrap_or_default();
     let mime_type = mv_media::sniff(head, head.len() == bytes.len()).mime;
     Ok(Rendition { media, bytes, mime_type })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mv_core::UserId;
-use mv_core::job::Job;
+use mv_core::job::{Job, JobKind};
 use mv_media::worker::self_test;
 use mv_store::jobs;
 use tokio::task::{Id, JoinSet};
@@ -30,7 +30,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
         return;
     }
     app.processing.cache.trim().await;
-    let mut runner = Runner { app, after: UserId::from_uuid(Uuid::nil()), running: JoinSet::new(), held: Vec::new() };
+    let nobody = UserId::from_uuid(Uuid::nil());
+    let mut runner = Runner { app, after: [nobody; LANES.len()], running: JoinSet::new(), held: Vec::new() };
     let mut begun = false;
     loop {
         let worked = async {
@@ -59,10 +60,13 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     runner.stop().await;
 }
 
+/// Kinds of jobs, each with room of its own, so that films, which take long, hold nothing up.
+const LANES: [JobKind; 2] = [JobKind::Examine, JobKind::Playback];
+
 struct Runner {
     app: Arc<App>,
-    /// Whose turn it was last.
-    after: UserId,
+    /// Whose turn it was last, by lane.
+    after: [UserId; LANES.len()],
     running: JoinSet<()>,
     held: Vec<(Id, Job)>,
 }
@@ -70,12 +74,19 @@ struct Runner {
 impl Runner {
     /// Begins jobs as long as there is room and work.
     async fn fill(&mut self) -> Result<()> {
-        while self.running.len() < self.app.processing.options.jobs {
-            let Some(job) = self.app.claim(self.after).await? else { return Ok(()) };
-            self.after = job.owner_id;
-            let (app, mine) = (Arc::clone(&self.app), job.clone());
-            let task = self.running.spawn(async move { app.work(mine).await });
-            self.held.push((task.id(), job));
+        for (kind, after) in LANES.into_iter().zip(&mut self.after) {
+            let room = match kind {
+                JobKind::Examine => self.app.processing.options.jobs,
+                // One uses every core.
+                JobKind::Playback => 1,
+            };
+            while self.held.iter().filter(|(_, job)| job.kind == kind).count() < room {
+                let Some(job) = self.app.claim(kind, *after).await? else { break };
+                *after = job.owner_id;
+                let (app, mine) = (Arc::clone(&self.app), job.clone());
+                let task = self.running.spawn(async move { app.work(mine).await });
+                self.held.push((task.id(), job));
+            }
         }
         Ok(())
     }
@@ -134,18 +145,18 @@ impl App {
     }
 
     /// The next job, of the next owner who has one.
-    async fn claim(&self, after: UserId) -> Result<Option<Job>> {
+    async fn claim(&self, kind: JobKind, after: UserId) -> Result<Option<Job>> {
         let now = self.now();
         let first = UserId::from_uuid(Uuid::nil());
         let owner = self
             .store
-            .read(move |db| match jobs::next_owner_any(db, after, now)? {
-                None if after != first => jobs::next_owner_any(db, first, now),
+            .read(move |db| match jobs::next_owner_any(db, kind, after, now)? {
+                None if after != first => jobs::next_owner_any(db, kind, first, now),
                 found => Ok(found),
             })
             .await?;
         let Some(owner) = owner else { return Ok(None) };
-        Ok(self.store.write(move |tx| jobs::claim_any(tx, owner, now)).await?)
+        Ok(self.store.write(move |tx| jobs::claim_any(tx, kind, owner, now)).await?)
     }
 
     /// Runs all jobs that are due, one after the other, for tests that move the clock. Returns how many ran.
@@ -154,9 +165,11 @@ impl App {
     /// Of the database.
     pub async fn work_off(&self) -> Result<usize> {
         let mut count = 0;
-        while let Some(job) = self.claim(UserId::from_uuid(Uuid::nil())).await? {
-            self.work(job).await;
-            count += 1;
+        for kind in LANES {
+            while let Some(job) = self.claim(kind, UserId::from_uuid(Uuid::nil())).await? {
+                self.work(job).await;
+                count += 1;
+            }
         }
         Ok(count)
     }

@@ -36,6 +36,13 @@ pub(super) struct Kept {
     refused: Option<Refused>,
 }
 
+impl Kept {
+    /// The moving part.
+    pub(super) const fn motion(&self) -> Option<&mv_media::found::Motion> {
+        self.found.motion.as_ref()
+    }
+}
+
 impl App {
     /// Writes how a run ended.
     pub(super) async fn settle_job(&self, job: &Job, media: Media, ended: Ended) -> Result<()> {
@@ -72,7 +79,7 @@ impl App {
     }
 
     /// A run that gave no answer: tried again, or given up.
-    async fn failed(&self, job: &Job, failure: Failure) -> Result<()> {
+    pub(super) async fn failed(&self, job: &Job, failure: Failure) -> Result<()> {
         let chain = crate::chain(&failure);
         let (code, retry) = match &failure {
             Failure::Start(_) => return self.trouble(job, &chain).await,
@@ -116,7 +123,7 @@ impl App {
 }
 
 /// Whether the item's bytes themselves are gone or damaged.
-fn is_lost(error: &std::io::Error) -> bool {
+pub(super) fn is_lost(error: &std::io::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|inner| inner as _);
     while let Some(error) = cause {
         if let Some(blobs) = error.downcast_ref::<Blobs>() {

@@ -27,6 +27,7 @@ use crate::extract::query::{NoParameters, Query};
 use crate::state::AppState;
 use crate::wire::bytes::{broken, content_range, pieces, unsatisfiable};
 use crate::wire::media::Binary;
+use mv_app::media::read::Content;
 
 /// All originals of a collection as a zip: in its order, nothing compressed, names that come twice numbered. At most
 /// 10,000 items. The entity tag changes with anything in it, so a download goes on by `Range` and `If-Range`.
@@ -127,7 +128,7 @@ fn bytes_of(
             let (app, archive, request) = (Arc::clone(&app), Arc::clone(&archive), request.clone());
             let opening = async move {
                 let reader = app.open_archived(&archive, entry).await.map_err(|error| broken(error, &request))?;
-                Ok::<_, mv_app::Error>(pieces(reader, range, request))
+                Ok::<_, mv_app::Error>(pieces(Content::Original(reader), range, request))
             };
             stream::once(opening).try_flatten().right_stream()
         }

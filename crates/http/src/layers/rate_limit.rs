@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use mv_app::limits::{Class, Decision, Key, Limits, WINDOW_SECONDS};
-use mv_app::media::links::CONTENT;
+use mv_app::media::links::{CONTENT, Moving};
 use mv_core::network::network;
 use mv_core::{Caller, Code, Error, MediaId, Timestamp};
 
@@ -150,9 +150,10 @@ fn seconds_up(at: Timestamp) -> i64 {
 /// What the request is counted as.
 fn key(request: &Request, identity: &Identity, state: &AppState) -> Key {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let bytes = ["/media/{id}/content", "/media/{id}/thumbnail", "/media/{id}/render"];
+    let bytes = ["content", "thumbnail", "render", "playback", "motion", "storyboard"];
+    let of_item = route.split_once("/media/{id}/").map(|(_, what)| what);
     let delivers =
-        bytes.iter().any(|end| route.ends_with(end)) && matches!(*request.method(), Method::GET | Method::HEAD);
+        of_item.is_some_and(|what| bytes.contains(&what)) && matches!(*request.method(), Method::GET | Method::HEAD);
     let Credentials::Good(authenticated) = &identity.credentials else {
         let signer = if delivers { signer(request, state) } else { None };
         return signer.unwrap_or_else(|| address(Class::Anonymous, identity.client.address));
@@ -181,6 +182,7 @@ fn signer(request: &Request, state: &AppState) -> Option<Key> {
     let id: MediaId = path.rsplit('/').next()?.parse().ok()?;
     let user = match what {
         CONTENT => state.app.link_signer(id, CONTENT, token)?,
+        moving if Moving::parse(moving).is_some() => state.app.link_signer(id, moving, token)?,
         picture => state.app.link_signer(id, &picture::asked(picture, query)?.link_name(), token)?,
     };
     Some(Key { class: Class::Delivery, who: user.uuid().as_u128() })

@@ -1,4 +1,4 @@
-//! Bytes of originals on their way out, and the words that ranges need in an answer (RFC 9110 section 14).
+//! Bytes of items on their way out, and the words that ranges need in an answer (RFC 9110 section 14).
 //! Promise: never a clean end after wrong or missing bytes.
 //! Not here: which ranges were asked for, the headers under which bytes are served.
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, header};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
-use mv_app::media::read::Reader;
+use mv_app::media::read::Content;
 use mv_core::{Code, Error};
 
 use crate::error::ApiError;
@@ -16,27 +16,27 @@ use crate::error::ApiError;
 /// Bytes read at once.
 pub const PIECE: u64 = 256 * 1024;
 
-/// A range of an original piece by piece. A chunk that does not verify ends the stream with an error, and the
+/// A range of what is served, piece by piece. A chunk that does not verify ends the stream with an error, and the
 /// connection with it. `request` is the id under which the log tells of it, for the body outlives its handler.
 pub fn pieces(
-    reader: Reader,
+    content: Content,
     range: Range<u64>,
     request: Arc<str>,
 ) -> impl Stream<Item = Result<Bytes, mv_app::Error>> + Send + 'static {
-    stream::try_unfold((reader, range), move |(reader, range)| {
+    stream::try_unfold((content, range), move |(content, range)| {
         let request = request.clone();
         async move {
             if range.start >= range.end {
                 return Ok(None);
             }
             let length = usize::try_from((range.end - range.start).min(PIECE)).unwrap_or(0);
-            match reader.read(range.start, length).await {
+            match content.read(range.start, length).await {
                 Ok(bytes) if !bytes.is_empty() => {
                     let next = range.start + bytes.len() as u64..range.end;
-                    Ok(Some((bytes, (reader, next))))
+                    Ok(Some((bytes, (content, next))))
                 }
                 Ok(_) => Err(broken(mv_app::Error::internal("the bytes ended early"), &request)),
-                Err(error) => Err(broken(error.into(), &request)),
+                Err(error) => Err(broken(error, &request)),
             }
         }
     })

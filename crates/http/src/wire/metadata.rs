@@ -97,6 +97,10 @@ pub struct MetadataVideo {
     pub frame_rate: Option<f64>,
     /// Degrees clockwise that players turn it: 0, 90, 180 or 270.
     pub rotation: Option<u16>,
+    /// Bits of one sample.
+    pub bit_depth: Option<u8>,
+    /// Whether it is brighter than a screen's white in places (HLG or PQ).
+    pub hdr: Option<bool>,
 }
 
 /// Of a sound.

@@ -3,6 +3,7 @@
 
 pub mod bytes;
 pub mod collection;
+pub mod delivery;
 pub mod event;
 pub mod media;
 pub mod media_page;

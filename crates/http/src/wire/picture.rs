@@ -26,6 +26,8 @@ pub struct Wish {
     pub q: Option<u64>,
     /// Pixels of the screen for each one asked for: 1 to 4.
     pub dpr: Option<f64>,
+    /// Whether what moves goes on moving.
+    pub animated: Option<bool>,
 }
 
 /// The size of a thumbnail.
@@ -49,6 +51,7 @@ impl Wish {
             format: pairs.take("format"),
             q: pairs.number("q", problems),
             dpr: pairs.parse("dpr", problems, ratio),
+            animated: pairs.flag("animated", problems),
         }
     }
 
@@ -80,7 +83,13 @@ impl Wish {
                 Fit::Inside
             }
         };
+        let animated = self.animated.unwrap_or(false);
         let (output, auto) = match self.format.as_deref() {
+            None | Some("auto" | "webp") if animated => (Output::Webp, false),
+            Some(_) if animated => {
+                problems.add("format", "Must be auto or webp where animated is true");
+                (Output::Webp, false)
+            }
             None | Some("auto") => (Output::Jpeg, true),
             Some("jpeg") => (Output::Jpeg, false),
             Some("webp") => (Output::Webp, false),
@@ -95,7 +104,8 @@ impl Wish {
         if quality.is_none() {
             problems.add("q", "Must be 1 to 100");
         }
-        Ask::Render { params: Params { width, height, fit, output, quality: quality.unwrap_or(QUALITY) }, auto }
+        let quality = quality.unwrap_or(QUALITY);
+        Ask::Render { params: Params { width, height, fit, output, quality, animated }, auto }
     }
 }
 
@@ -105,6 +115,7 @@ pub fn asked(what: &str, query: &str) -> Option<Ask> {
     let mut problems = Problems::default();
     let ask = match what {
         "thumbnail" => thumbnail(pairs.number("size", &mut problems)).ok()?,
+        "storyboard" => Ask::Storyboard,
         "render" => Wish::take(&mut pairs, &mut problems).ask(&mut problems),
         _ => return None,
     };
@@ -153,6 +164,8 @@ mod tests {
         assert_eq!(name("w=300&h=200&dpr=2"), name("h=400&w=600&fit=inside&format=auto&q=80"));
         assert_ne!(name("w=300"), name("h=300"));
         assert_ne!(name("w=300&format=jpeg"), name("w=300"));
+        assert_eq!(name("w=300&animated=true"), name("w=300&animated=true&format=webp"));
+        assert_ne!(name("w=300&animated=true"), name("w=300&format=webp"));
         for bad in [
             "",
             "w=0",
@@ -165,6 +178,8 @@ mod tests {
             "w=1&fit=fill",
             "w=1&format=gif",
             "w=-1",
+            "w=1&animated=true&format=jpeg",
+            "w=1&animated=yes",
             "w=1e3",
         ] {
             assert_eq!(name(bad), None, "{bad}");

@@ -10,6 +10,12 @@ pub const SIDE_MAX: u32 = 32_768;
 pub const FILE_MAX: u64 = 256 * 1024 * 1024;
 /// Bytes that a decoder may fill with one picture; a worker has 512 MiB for all that it holds.
 pub const DECODED_MAX: u64 = 330 * 1024 * 1024;
+/// Frames of an animation that are shown, for how long, and their pixels together.
+pub const ANIMATED_FRAMES_MAX: usize = 300;
+/// See above.
+pub const ANIMATED_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+/// See above.
+pub const ANIMATED_PIXELS_MAX: u64 = 50_000_000;
 /// Scans of a progressive JPEG; encoders write about ten.
 pub const SCANS_MAX: u32 = 100;
 

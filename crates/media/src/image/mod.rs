@@ -3,6 +3,7 @@
 //! memory is taken. The order of steps is decision 0023: decode no larger than needed, scale, then convert and turn what is
 //! small by then. Not here: HEIC and AVIF in (programs decode them), moving pictures (`video`).
 
+mod animate;
 mod colour;
 mod decode;
 mod encode;
@@ -22,6 +23,7 @@ use crate::formats::Format;
 use crate::worker::protocol::Made;
 use raster::Raster;
 
+pub use animate::animate;
 pub use limits::ImageError;
 pub use render::{render, render_picture};
 
@@ -41,6 +43,9 @@ pub struct Params {
     pub output: Output,
     /// 1 to 100.
     pub quality: u8,
+    /// Whether what moves goes on moving; always WebP.
+    #[serde(default)]
+    pub animated: bool,
 }
 
 /// How a picture goes into a box. It is never enlarged: where the original is too small, so is the picture.

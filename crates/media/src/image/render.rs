@@ -70,8 +70,19 @@ pub fn render_picture(request: &Request<'_>, params: &Params) -> Result<Made, Im
     render(&Request { orientation: 1, ..*request }, params)
 }
 
+/// An upright picture in its box.
+pub(super) fn fitted(picture: Raster, params: &Params) -> Result<Raster, ImageError> {
+    let plan = plan(params, (picture.width(), picture.height()));
+    boxed(picture.into_scaled(plan.scaled)?, plan, params)
+}
+
 /// Cuts, puts on its ground and encodes.
 fn finish(picture: Raster, plan: Plan, params: &Params) -> Result<Made, ImageError> {
+    encode(&boxed(picture, plan, params)?, params.output, params.quality)
+}
+
+/// Cuts, and puts on its ground.
+fn boxed(picture: Raster, plan: Plan, params: &Params) -> Result<Raster, ImageError> {
     let middle = |whole: u32, part: u32| f64::from(whole.saturating_sub(part) / 2);
     let picture = if plan.shown == (picture.width(), picture.height()) {
         picture
@@ -79,8 +90,7 @@ fn finish(picture: Raster, plan: Plan, params: &Params) -> Result<Made, ImageErr
         let (left, top) = (middle(picture.width(), plan.shown.0), middle(picture.height(), plan.shown.1));
         picture.cut(Some([left, top, f64::from(plan.shown.0), f64::from(plan.shown.1)]), plan.shown)?
     };
-    let picture = if plan.ground == plan.shown { picture } else { on_ground(&picture, plan.ground, params.output)? };
-    encode(&picture, params.output, params.quality)
+    if plan.ground == plan.shown { Ok(picture) } else { on_ground(&picture, plan.ground, params.output) }
 }
 
 /// On a ground that can be seen through; of JPEG, on white.
@@ -109,7 +119,7 @@ mod tests {
     use super::*;
 
     fn params(width: Option<u32>, height: Option<u32>, fit: Fit) -> Params {
-        Params { width, height, fit, output: Output::Png, quality: 80 }
+        Params { width, height, fit, output: Output::Png, quality: 80, animated: false }
     }
 
     #[test]

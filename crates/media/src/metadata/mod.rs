@@ -7,14 +7,14 @@ mod audio;
 mod exif;
 mod gif;
 mod iptc;
-mod isobmff;
+pub(crate) mod isobmff;
 mod jpeg;
 mod matroska;
 mod motion;
 mod png;
 mod raw;
 mod riff;
-mod scan;
+pub(crate) mod scan;
 mod time;
 mod xmp;
 

@@ -2,11 +2,19 @@
 //! Promise: ffmpeg is told the container by our own look at the file, so that no playlist, no network protocol and no script
 //! of its own is ever taken for one; each run is bounded in frames, time and memory.
 
+mod film;
+mod front;
 mod heif;
+mod index;
+mod peaks;
 mod poster;
 mod probe;
 
+pub use film::{STRIP, film_arguments, plays_everywhere, sound_arguments, strip_arguments};
+pub use front::front;
 pub use heif::heif_arguments;
+pub use index::{IndexError, index};
+pub use peaks::Peaks;
 pub use poster::{Frames, cover_arguments, poster_arguments};
 pub use probe::{Probed, probe_arguments, read_probe};
 

@@ -25,7 +25,7 @@ pub struct Frames {
 
 /// Runs that together give a few frames of a film of this size (as shown) and length; one run where the file comes by a pipe.
 pub fn poster_arguments(format: Format, way: Way, size: (u32, u32), seconds: Option<f64>) -> Vec<Frames> {
-    let (width, height) = fitted(size);
+    let (width, height) = fitted(size, SIDE);
     let run = |seek: Option<f64>, rate: &str, count: u32| {
         let mut arguments = vec!["-nostdin".to_owned(), "-threads".to_owned(), "1".to_owned()];
         if let Some(at) = seek {
@@ -61,12 +61,12 @@ pub fn poster_arguments(format: Format, way: Way, size: (u32, u32), seconds: Opt
     }
 }
 
-/// The size of frames: even, since ffmpeg's scaler wants it so, and never larger than the film.
-fn fitted((width, height): (u32, u32)) -> (u32, u32) {
-    let longest = width.max(height).clamp(1, SIDE);
+/// The size of frames of at most `side` pixels: even, since ffmpeg's scaler wants it so, and never larger than the film.
+pub(super) fn fitted((width, height): (u32, u32), side: u32) -> (u32, u32) {
+    let longest = width.max(height).clamp(1, side);
     let of = |side: u32| {
         let exact = f64::from(side) * f64::from(longest) / f64::from(width.max(height).max(1));
-        ((exact / 2.0).round() as u32).saturating_mul(2).clamp(2, SIDE)
+        ((exact / 2.0).round() as u32).saturating_mul(2).clamp(2, longest.max(2))
     };
     (of(width), of(height))
 }

@@ -33,6 +33,17 @@ pub struct Probed {
     pub audio: Option<AudioFacts>,
     /// Bits a second of the whole.
     pub bitrate: Option<u64>,
+    /// How the picture's samples lie, as ffmpeg names it: `yuv420p`, `yuv420p10le`.
+    pub pixels: Option<String>,
+    /// How light becomes numbers: `bt709`, `smpte2084` (PQ), `arib-std-b67` (HLG).
+    pub transfer: Option<String>,
+}
+
+impl Probed {
+    /// Whether the picture is brighter than a screen's white in places (ITU-R BT.2100).
+    pub fn is_hdr(&self) -> bool {
+        matches!(self.transfer.as_deref(), Some("smpte2084" | "arib-std-b67"))
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -57,6 +68,8 @@ struct Stream {
     width: Option<u32>,
     height: Option<u32>,
     sample_aspect_ratio: Option<String>,
+    pix_fmt: Option<String>,
+    color_transfer: Option<String>,
     avg_frame_rate: Option<String>,
     duration: Option<String>,
     bit_rate: Option<String>,
@@ -104,6 +117,7 @@ pub fn read_probe(json: &[u8]) -> Option<Probed> {
         };
         let (width, height) = (stream.width.map(square), stream.height);
         (probed.width, probed.height) = if rotation % 180 == 90 { (height, width) } else { (width, height) };
+        (probed.pixels, probed.transfer) = (stream.pix_fmt.clone(), stream.color_transfer.clone());
         let rate = stream.avg_frame_rate.as_deref().and_then(|text| fraction(text, '/'));
         probed.video = Some(VideoFacts {
             codec: stream.codec_name.clone(),
@@ -112,6 +126,8 @@ pub fn read_probe(json: &[u8]) -> Option<Probed> {
                 .map(|rate| (rate * 1000.0).round() / 1000.0)
                 .filter(|rate| *rate > 0.0 && *rate < 10_000.0),
             rotation: Some(rotation),
+            bit_depth: stream.pix_fmt.as_deref().map(depth_of),
+            hdr: probed.is_hdr().then_some(true),
         });
     }
     if let Some(stream) = sound {
@@ -123,6 +139,13 @@ pub fn read_probe(json: &[u8]) -> Option<Probed> {
         });
     }
     (moving.is_some() || sound.is_some() || probed.has_cover).then_some(probed)
+}
+
+/// Bits of one sample, out of ffmpeg's name: `yuv420p10le` has 10, names without a number behind the letter have 8.
+fn depth_of(pixels: &str) -> u8 {
+    let name = pixels.trim_end_matches("le").trim_end_matches("be");
+    let digits = name.rsplit_once('p').map_or("", |(_, digits)| digits);
+    digits.parse().ok().filter(|bits| (9..=16).contains(bits)).unwrap_or(8)
 }
 
 fn fraction(text: &str, by: char) -> Option<f64> {
@@ -167,6 +190,10 @@ mod tests {
         let video = probed.video.unwrap();
         assert_eq!((video.rotation, video.frame_rate, video.codec.as_deref()), (Some(90), Some(29.97), Some("h264")));
         assert_eq!(probed.audio.unwrap().channels, Some(2));
+        assert_eq!(
+            ["yuv420p", "yuv420p10le", "gray12be", "nv12", "rgb24", "yuv444p16le"].map(depth_of),
+            [8, 10, 8, 8, 8, 16]
+        );
         for bad in [&b""[..], b"{}", b"[]", b"{\"streams\": [{\"codec_type\": \"data\"}]}"] {
             assert_eq!(read_probe(bad), None);
         }

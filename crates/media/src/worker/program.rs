@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use rustix::fd::OwnedFd;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -19,6 +20,8 @@ use super::sandbox::Walls;
 
 /// Where programs and their libraries lie; nothing else can be read.
 const FOLDERS: [&str; 6] = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives"];
+/// Bytes that are handed on at once.
+const PIECE: usize = 256 * 1024;
 /// What a program may say on standard error.
 const STDERR_MAX: u64 = 16 * 1024;
 
@@ -102,6 +105,8 @@ pub enum Input<'a> {
 pub enum Output<'a> {
     /// Over a pipe, at most so many bytes.
     Bytes(u64),
+    /// Over a pipe, piece by piece as they come; a receiver that is gone ends the program.
+    Pieces(tokio::sync::mpsc::Sender<Bytes>),
     /// Into memory, where it may go back and forth as `/proc/self/fd/1`.
     Memory(&'a Memory),
 }
@@ -174,7 +179,7 @@ fn start(program: &Program<'_>, input: &Input<'_>, output: &Output<'_>) -> io::R
         Input::Stream(..) => Stdio::piped(),
     });
     command.stdout(match output {
-        Output::Bytes(_) => Stdio::piped(),
+        Output::Bytes(_) | Output::Pieces(_) => Stdio::piped(),
         Output::Memory(memory) => Stdio::from(memory.0.try_clone()?),
     });
     command.stderr(Stdio::piped()).spawn()
@@ -188,11 +193,14 @@ async fn attend(child: &mut Child, input: Input<'_>, output: Output<'_>) -> Resu
             _ => Ok(()),
         }
     };
-    let limit = match output {
-        Output::Bytes(limit) => limit,
-        Output::Memory(_) => 0,
+    let reading = async {
+        match output {
+            Output::Bytes(limit) => drain(stdout, limit, true).await,
+            Output::Pieces(to) => hand_on(stdout, to).await,
+            Output::Memory(_) => Some(Vec::new()),
+        }
     };
-    let (fed, out, err) = tokio::join!(feeding, drain(stdout, limit, true), drain(stderr, STDERR_MAX, false));
+    let (fed, out, err) = tokio::join!(feeding, reading, drain(stderr, STDERR_MAX, false));
     fed.map_err(Failure::Unread)?;
     let status = child.wait().await.map_err(Failure::Start)?;
     let (Some(stdout), Some(stderr)) = (out, err) else {
@@ -219,6 +227,18 @@ async fn pour(length: u64, feed: &Feed, mut stdin: tokio::process::ChildStdin) -
         at = at.saturating_add(bytes.len() as u64);
     }
     Ok(())
+}
+
+/// Hands on what comes; `None` where nobody takes it, which ends the program by its closed pipe.
+async fn hand_on<R: AsyncRead + Unpin>(from: Option<R>, to: tokio::sync::mpsc::Sender<Bytes>) -> Option<Vec<u8>> {
+    let mut from = from?;
+    loop {
+        let mut piece = BytesMut::with_capacity(PIECE);
+        match from.read_buf(&mut piece).await {
+            Ok(0) | Err(_) => return Some(Vec::new()),
+            Ok(_) => to.send(piece.freeze()).await.ok()?,
+        }
+    }
 }
 
 /// Reads to the end; `None` where there was more than `limit` and that matters, else the rest is thrown away.

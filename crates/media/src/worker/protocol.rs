@@ -53,6 +53,10 @@ pub enum Job {
         /// Pixels down of each.
         height: u32,
     },
+    /// The bytes are a film in fragments, as ffmpeg wrote it: what must go before them.
+    Index,
+    /// Of a film whose index stands at its end: the index, to be put before it.
+    Front,
     /// A raised hand: only for the self-test.
     Probe(Probe),
 }

@@ -2,11 +2,12 @@
 
 use std::io;
 
-use super::protocol::{Answer, Job, Made, Pixels, Probe, Refused, RefusedCode};
+use super::protocol::{Answer, FRAME_MAX, Job, Made, Pixels, Probe, Refused, RefusedCode};
 use crate::formats::{self, Format};
 use crate::found::{Found, Span};
 use crate::image::{self, ImageError, Request, limits};
 use crate::source::{Source, bytes_at, length, whole};
+use crate::video::{self, IndexError};
 use crate::{HEAD_BYTES, document, metadata, sniff};
 use mv_core::mime::MediaType;
 
@@ -18,10 +19,13 @@ pub fn perform(job: &Job, source: &mut dyn Source) -> Answer {
             let request = Request { profile: profile.as_deref(), ..request };
             thumbnails(Found::default(), &request)
         }),
-        Job::Render(pixels, params) => {
-            with_picture(source, *pixels, |request| image::render(&request, params).map(|made| of_made(vec![made])))
-        }
+        Job::Render(pixels, params) => with_picture(source, *pixels, |request| {
+            let draw = if params.animated { image::animate } else { image::render };
+            draw(&request, params).map(|made| of_made(vec![made]))
+        }),
         Job::Frames { width, height } => frames(source, *width, *height),
+        Job::Index => index(source),
+        Job::Front => Ok(of_made(video::front(source).map(made).into_iter().collect())),
         Job::Probe(probe) => return Answer { probe: Some(try_walls(*probe)), ..Answer::default() },
     };
     done.unwrap_or_else(|error| Answer { refused: Some(refusal(&error)), ..Answer::default() })
@@ -183,6 +187,22 @@ fn frames(source: &mut dyn Source, width: u32, height: u32) -> Result<Answer, Tr
     let bytes = whole(source, limits::FILE_MAX)?.unwrap_or_default();
     let png = image::best_frame(&bytes, width, height)?;
     Ok(thumbnails(Found::default(), &Request { bytes: &png, format: formats::PNG, orientation: 1, profile: None })?)
+}
+
+/// Bytes that are no picture.
+fn made(bytes: Vec<u8>) -> Made {
+    let (name, mime_type) = (String::new(), "application/octet-stream".to_owned());
+    Made { name, mime_type, width: 0, height: 0, bytes }
+}
+
+fn index(source: &mut dyn Source) -> Result<Answer, Trouble> {
+    let too_long = || ImageError::TooLarge("The film is too long".to_owned());
+    match video::index(source) {
+        Ok(bytes) if bytes.len() <= FRAME_MAX => Ok(of_made(vec![made(bytes)])),
+        Ok(_) | Err(IndexError::TooLong) => Err(too_long().into()),
+        Err(error @ IndexError::Nonsense) => Err(ImageError::Damaged(error.to_string()).into()),
+        Err(IndexError::Read(error)) => Err(error.into()),
+    }
 }
 
 /// What the walls say to one who tries them.

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 mod hostile;
 mod life;
 mod pictures;
+mod playback;
 mod programs;
 mod walls;
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::*;
 
 /// What ffmpeg makes of these arguments.
-fn by_ffmpeg(arguments: &[&str], ending: &str) -> Vec<u8> {
+pub(super) fn by_ffmpeg(arguments: &[&str], ending: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(format!("made.{ending}"));
     let status =
@@ -15,7 +15,7 @@ fn by_ffmpeg(arguments: &[&str], ending: &str) -> Vec<u8> {
 }
 
 /// A film: three black seconds, then a test picture, with a tone.
-fn film(arguments: &[&str], ending: &str) -> Vec<u8> {
+pub(super) fn film(arguments: &[&str], ending: &str) -> Vec<u8> {
     let sources = ["color=black:s=320x180:d=3:r=25", "testsrc=s=320x180:d=7:r=25", "sine=d=10"];
     let mut all: Vec<&str> = sources.iter().flat_map(|source| ["-f", "lavfi", "-i", source]).collect();
     all.extend(["-filter_complex", "[0:v][1:v]concat=n=2:v=1[v]", "-map", "[v]", "-map", "2:a"]);

@@ -6,6 +6,7 @@ mod disposition;
 pub mod examined;
 pub mod item;
 pub mod list;
+pub mod moving;
 pub mod rendition;
 pub mod upload;
 mod upload_digests;

@@ -9,13 +9,15 @@ use axum::response::{IntoResponse, Response};
 use mv_app::pictures::Ask;
 use mv_app::processing::render::Rendition;
 use mv_core::{Code, Error, MediaId, Problems};
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
+use crate::envelope::{Answer, Envelope};
 use crate::error::ApiError;
 use crate::extract::caller::{Auth, area};
 use crate::extract::conditional::{Verdict, judge};
 use crate::extract::path::Path;
-use crate::extract::query::{Known, Pairs, Parameters, Query};
+use crate::extract::query::{Known, NoParameters, Pairs, Parameters, Query};
 use crate::state::AppState;
 use crate::wire::media::Binary;
 use crate::wire::picture::{Wish, negotiate, thumbnail as size};
@@ -78,6 +80,9 @@ pub struct RenderParameters {
     /// Pixels of the screen for each one asked for, 1 to 4.
     #[param(minimum = 1, maximum = 4, default = 1)]
     dpr: Option<f64>,
+    /// Whether an animation goes on moving: up to 300 frames and 10 seconds of a GIF, WebP or PNG, as WebP.
+    #[param(default = false)]
+    animated: Option<bool>,
     /// The signature of a link, instead of the `Authorization` header.
     sig: Option<String>,
 }
@@ -159,6 +164,83 @@ pub async fn render_head(
     auth: Result<Auth<area::MediaRead>, ApiError>,
 ) -> Result<Response, ApiError> {
     answer(&state, id, asked, (&Method::HEAD, &headers), auth).await
+}
+
+/// How a link is given.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents and names the parameters; `read` reads them")]
+pub struct StoryboardParameters {
+    /// The signature of a link, instead of the `Authorization` header.
+    sig: Option<String>,
+}
+
+impl Parameters for StoryboardParameters {
+    type Read = Asked;
+
+    fn known() -> &'static OnceLock<Vec<Known>> {
+        static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+        &KNOWN
+    }
+
+    fn read(pairs: &mut Pairs) -> Result<Asked, Error> {
+        Ok(Asked { ask: Ask::Storyboard, signature: pairs.take("sig") })
+    }
+}
+
+/// Ten pictures of a film from its beginning to its end, side by side and equally wide (at most 160 pixels each): what a player
+/// shows where the pointer hovers. Made at need and kept; 404 where there is no ffmpeg.
+#[utoipa::path(get, path = "/media/{id}/storyboard", operation_id = "media.storyboard", tag = "media", security(("signature" = [])),
+    params(("id" = String, Path, description = "The item."), StoryboardParameters,
+        ("If-None-Match" = Option<String>, Header, description = "304 where the client has it.")),
+    responses((status = 200, description = "JPEG.", content_type = "image/jpeg", body = Binary),
+        (status = 304, description = "As the client has it.")))]
+pub async fn storyboard(
+    State(state): State<AppState>,
+    Path(id): Path<MediaId>,
+    Query(asked): Query<StoryboardParameters>,
+    method: Method,
+    headers: HeaderMap,
+    auth: Result<Auth<area::MediaRead>, ApiError>,
+) -> Result<Response, ApiError> {
+    answer(&state, id, asked, (&method, &headers), auth).await
+}
+
+/// The headers of a storyboard, without its bytes.
+#[utoipa::path(head, path = "/media/{id}/storyboard", operation_id = "media.storyboardHead", tag = "media", security(("signature" = [])),
+    params(("id" = String, Path, description = "The item."), StoryboardParameters),
+    responses((status = 200, description = "The headers that GET would give."), (status = 304, description = "As the client has it.")))]
+pub async fn storyboard_head(
+    State(state): State<AppState>,
+    Path(id): Path<MediaId>,
+    Query(asked): Query<StoryboardParameters>,
+    headers: HeaderMap,
+    auth: Result<Auth<area::MediaRead>, ApiError>,
+) -> Result<Response, ApiError> {
+    answer(&state, id, asked, (&Method::HEAD, &headers), auth).await
+}
+
+/// How loud a film or a song is from its beginning to its end.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Waveform {
+    /// Seconds of sound.
+    duration: f64,
+    /// The largest deflection in each slice, 0 to 255; at most 2000 slices, all equally long.
+    peaks: Vec<u8>,
+}
+
+/// How loud a film or a song is, to be drawn. Made at need and kept; 404 where nothing sounds or there is no ffmpeg.
+#[utoipa::path(get, path = "/media/{id}/waveform", operation_id = "media.waveform", tag = "media",
+    params(("id" = String, Path, description = "The item.")),
+    responses((status = 200, description = "Its peaks.", body = Envelope<Waveform>)))]
+pub async fn waveform(
+    State(state): State<AppState>,
+    Path(id): Path<MediaId>,
+    _: Query<NoParameters>,
+    Auth(auth, _): Auth<area::MediaRead>,
+) -> Result<Answer<Waveform>, ApiError> {
+    let rendition = state.app.rendition(&auth.caller, id, &Ask::Waveform).await?;
+    Ok(Answer::ok(serde_json::from_slice(&rendition.bytes).map_err(mv_app::Error::internal)?))
 }
 
 async fn answer(

@@ -1,7 +1,7 @@
 //! `POST /media/urls`: signed links for a chosen time (contract section 4).
 
 use axum::extract::State;
-use mv_app::media::links::{LinkTo, LinkUse};
+use mv_app::media::links::{LinkTo, LinkUse, Moving};
 use mv_app::pictures::{Ask, PREVIEW};
 use mv_core::{MediaId, Problems, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,8 @@ pub struct UrlItem {
     /// The item.
     #[schema(example = "media_01h455vb4pex5vsknk084sn02q")]
     id: String,
-    /// `content`, `thumbnail` (with `size`), `preview`, or `render` (with the parameters of that address).
+    /// `content`, `thumbnail` (with `size`), `preview`, `render` (with the parameters of that address), `playback`, `motion` or
+    /// `storyboard`.
     #[schema(example = "content")]
     variant: String,
     /// Whether a browser saves the file instead of showing it; of `content`.
@@ -52,6 +53,8 @@ pub struct UrlItem {
     q: Option<u64>,
     /// Of `render`.
     dpr: Option<f64>,
+    /// Of `render`.
+    animated: Option<bool>,
 }
 
 /// A signed link.
@@ -80,6 +83,7 @@ impl UrlItem {
             ("format", self.format.is_some(), self.variant == "render"),
             ("q", self.q.is_some(), self.variant == "render"),
             ("dpr", self.dpr.is_some(), self.variant == "render"),
+            ("animated", self.animated.is_some(), self.variant == "render"),
         ];
         for (name, given, fits) in stray {
             if given && !fits {
@@ -92,12 +96,15 @@ impl UrlItem {
             "thumbnail" => mine.check(picture::thumbnail(self.size)).map(LinkTo::Picture),
             "preview" => Some(LinkTo::Picture(Ask::Thumbnail(PREVIEW))),
             "render" => {
-                let Self { w, h, q, dpr, .. } = *self;
-                let wish = Wish { w, h, fit: self.fit.clone(), format: self.format.clone(), q, dpr };
+                let Self { w, h, q, dpr, animated, .. } = *self;
+                let wish = Wish { w, h, fit: self.fit.clone(), format: self.format.clone(), q, dpr, animated };
                 Some(LinkTo::Picture(wish.ask(&mut mine)))
             }
+            "storyboard" => Some(LinkTo::Picture(Ask::Storyboard)),
+            "playback" => Some(LinkTo::Moving(Moving::Playback)),
+            "motion" => Some(LinkTo::Moving(Moving::Motion)),
             _ => {
-                mine.add("variant", "Must be content, thumbnail, preview or render");
+                mine.add("variant", "Must be content, thumbnail, preview, render, playback, motion or storyboard");
                 None
             }
         };

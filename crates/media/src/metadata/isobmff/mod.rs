@@ -20,10 +20,10 @@ const INNER_MAX: usize = 2048;
 const HEADER_MAX: u64 = 64 * 1024 * 1024;
 
 /// A box in memory: its type and its body.
-pub(super) type Inner<'a> = ([u8; 4], &'a [u8]);
+pub(crate) type Inner<'a> = ([u8; 4], &'a [u8]);
 
 /// The boxes of a body, in order.
-pub(super) fn inner(mut bytes: &[u8]) -> Vec<Inner<'_>> {
+pub(crate) fn inner(mut bytes: &[u8]) -> Vec<Inner<'_>> {
     let mut boxes = Vec::new();
     while boxes.len() < INNER_MAX {
         let (Some(size), Some(kind)) = (be32(bytes, 0), bytes.get(4..8).and_then(|kind| kind.first_chunk::<4>()))
@@ -44,17 +44,17 @@ pub(super) fn inner(mut bytes: &[u8]) -> Vec<Inner<'_>> {
 }
 
 /// The first box of this type.
-pub(super) fn find<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
+pub(crate) fn find<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
     inner(bytes).into_iter().find(|(known, _)| known == kind).map(|(_, body)| body)
 }
 
 /// The box at the end of a path of types.
-pub(super) fn dig<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
+pub(crate) fn dig<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
     path.iter().try_fold(bytes, |bytes, kind| find(bytes, kind))
 }
 
 /// The boxes of a file: their types and the places of their bodies. `visit` ends it by `false`.
-pub(super) fn top(source: &mut dyn Source, mut visit: impl FnMut(&mut dyn Source, [u8; 4], Span) -> bool) {
+pub(crate) fn top(source: &mut dyn Source, mut visit: impl FnMut(&mut dyn Source, [u8; 4], Span) -> bool) {
     let end = length(source).unwrap_or(0);
     let mut at = 0u64;
     for _ in 0..TOP_MAX {

@@ -121,6 +121,7 @@ fn video(
         bitrate: bitrate(table, seconds),
         frame_rate: frame_rate.filter(|rate| *rate > 0.0 && *rate < 10_000.0),
         rotation: Some(rotation),
+        ..VideoFacts::default()
     });
     Some(())
 }
