@@ -66,6 +66,12 @@ impl Pool {
 }
 
 impl Content {
+    /// These bytes: for what must be a certain file.
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Content {
+        let rest = 0..bytes.len();
+        Content { stamp: [0; STAMP], own: 0..0, pool: Arc::new(bytes), rest }
+    }
+
     /// Its length in bytes.
     pub(crate) fn len(&self) -> usize {
         self.own.len() + self.rest.len()

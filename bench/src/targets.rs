@@ -216,6 +216,12 @@ fn reads() -> Vec<Target> {
         target("download large / loopback", ours(large, Throughput), AtLeast(0.6), loopback),
         target("download large, CPU s/GiB, absolute", ours(large, CpuPerGib), AtMost(0.85), Fixed(1.0)),
         target("ranges c=8 / nginx", ours(ranges, Throughput), AtLeast(0.85), Of(ranges, NGINX, Throughput)),
+        target(
+            "thumbnail made before c=8 / content of its size",
+            ours(Scenario::Thumbnail(true), Rate),
+            AtLeast(1.0),
+            ours(Scenario::Thumbnail(false), Rate),
+        ),
         target("own user c=64 / bare axum", ours(me, Rate), AtLeast(0.5), Of(me, BARE, Rate)),
         target("own user c=64 / Express", ours(me, Rate), AtLeast(8.0), Of(me, EXPRESS, Rate)),
         target("own user c=64 / PocketBase", ours(me, Rate), AtLeast(12.0), Of(me, POCKETBASE, Rate)),

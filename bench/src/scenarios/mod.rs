@@ -8,6 +8,7 @@ mod downloads;
 mod fan_out;
 mod large;
 mod pages;
+mod pictures;
 pub(crate) mod product;
 mod start;
 mod uploads;
@@ -59,6 +60,8 @@ pub(crate) enum Scenario {
     DownloadLarge,
     /// Random ranges of 1 MiB of it, 8 connections.
     Ranges,
+    /// A thumbnail that was made before over 8 connections, or an original of its size.
+    Thumbnail(bool),
     /// The caller's own record over so many connections.
     OwnUser(usize),
     /// A page of 20 from a library of so many items, 8 connections.
@@ -146,6 +149,8 @@ impl Scenario {
             Upload(MEDIUM, 64),
             Download(1),
             Download(64),
+            Scenario::Thumbnail(false),
+            Scenario::Thumbnail(true),
             limit(Limit::LargeBuffered),
             limit(Limit::LargeDirect),
             UploadLarge,
@@ -178,6 +183,8 @@ impl Scenario {
             Scenario::UploadTus => "upload large file by tus".to_owned(),
             Scenario::UploadMany => "upload 50 files at once".to_owned(),
             Scenario::Download(connections) => format!("download 20 KiB, c={connections}"),
+            Scenario::Thumbnail(false) => "content of a thumbnail's size, c=8".to_owned(),
+            Scenario::Thumbnail(true) => "thumbnail made before, c=8".to_owned(),
             Scenario::DownloadLarge => "download large file".to_owned(),
             Scenario::Ranges => "ranges of 1 MiB, c=8".to_owned(),
             Scenario::OwnUser(connections) => format!("own user, c={connections}"),
@@ -205,7 +212,7 @@ impl Scenario {
             Scenario::Upload(..) => (&[PRODUCT, BARE], peers(&[0, 1, 2, 4, 5])),
             Scenario::UploadLarge => (&[PRODUCT, BARE], peers(&[0, 1, 2, 4])),
             Scenario::UploadTus => (&[PRODUCT], peers(&[6])),
-            Scenario::UploadMany | Scenario::Addresses => (&[PRODUCT], Vec::new()),
+            Scenario::UploadMany | Scenario::Addresses | Scenario::Thumbnail(_) => (&[PRODUCT], Vec::new()),
             Scenario::Download(_) | Scenario::DownloadLarge | Scenario::Ranges => (&[PRODUCT], peers(&[0, 1, 3, 4])),
             Scenario::OwnUser(_) => (&[PRODUCT, BARE], peers(&[0, 3, 4])),
             Scenario::Page(Place::First, 100_000) => (&[PRODUCT, BARE], peers(&[0])),
@@ -233,6 +240,7 @@ impl Scenario {
             Scenario::Download(connections) => downloads::small(subject, context, connections),
             Scenario::DownloadLarge => downloads::large(subject, context),
             Scenario::Ranges => downloads::ranges(subject, context),
+            Scenario::Thumbnail(made) => pictures::measure(subject, context, made),
             Scenario::OwnUser(connections) => accounts::own_user(subject, context, connections),
             Scenario::Page(place, items) => pages::page(subject, context, place, items),
             Scenario::Addresses => addresses::measure(subject, context),

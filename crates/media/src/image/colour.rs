@@ -72,3 +72,38 @@ pub(super) fn description(profile: &[u8]) -> Option<String> {
     let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
     (!text.trim().is_empty()).then(|| text.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn converted(colour: [u8; 3], profile: &ColorProfile) -> [u8; 3] {
+        let picture = Raster::new(1, 1, Model::Rgb, colour.to_vec()).unwrap();
+        to_srgb(picture, Some(&profile.encode().unwrap())).unwrap().samples().try_into().unwrap()
+    }
+
+    fn near(got: [u8; 3], wanted: [u8; 3]) -> bool {
+        got.iter().zip(wanted).all(|(got, wanted)| got.abs_diff(wanted) <= 1)
+    }
+
+    #[test]
+    fn wide_colours_are_brought_into_srgb() {
+        // Expected by the matrices of both spaces (CSS Color 4, section 10) and sRGB's curve.
+        let p3 = ColorProfile::new_display_p3();
+        for (colour, wanted) in [
+            ([200, 100, 50], [216, 96, 34]),
+            ([128, 128, 128], [128, 128, 128]),
+            ([255, 0, 0], [255, 0, 0]),
+            ([0, 255, 0], [0, 255, 0]),
+            ([60, 160, 90], [0, 163, 84]),
+        ] {
+            let got = converted(colour, &p3);
+            assert!(near(got, wanted), "{colour:?}: {got:?}, not {wanted:?}");
+        }
+        assert!(near(converted([200, 100, 50], &ColorProfile::new_srgb()), [200, 100, 50]));
+        // A profile of inks says nothing of light, and nonsense nothing at all.
+        let picture = || Raster::new(1, 1, Model::Rgb, vec![1, 2, 3]).unwrap();
+        assert_eq!(to_srgb(picture(), Some(b"nonsense")).unwrap().samples(), [1, 2, 3]);
+        assert_eq!(to_srgb(picture(), Some(&ColorProfile::new_gray_with_gamma(2.2).encode().unwrap())).unwrap().samples(), [1, 2, 3]);
+    }
+}

@@ -11,7 +11,7 @@ use super::raster::{Model, Raster};
 use super::{ImageError, Output};
 use crate::worker::protocol::Made;
 
-/// Of thumbnails; settled by score (bench/quality).
+/// Of thumbnails; settled by score (bench/pictures/score.sh).
 const QUALITY: u8 = 80;
 /// Effort of WebP: more costs twice the time for two hundredths of the bytes (dependencies-media, section 3).
 const WEBP_METHOD: i32 = 2;
@@ -48,6 +48,7 @@ fn jpeg(picture: &Raster, quality: u8) -> Result<Vec<u8>, ImageError> {
     let mut encoder = Compressor::new().map_err(ImageError::damaged)?;
     encoder.set_quality(i32::from(quality)).map_err(ImageError::damaged)?;
     encoder.set_subsamp(Subsamp::Sub2x2).map_err(ImageError::damaged)?;
+    encoder.set_optimize(true).map_err(ImageError::damaged)?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let pixels = picture.samples();
     let image = Image { pixels, width, pitch: width.saturating_mul(3), height, format: PixelFormat::RGB };

@@ -9,7 +9,7 @@ use super::raster::{Model, Raster};
 use super::{ImageError, colour};
 
 /// How many times more pixels a side than wanted are decoded: less and the filter has too little to work with (decision 0023).
-const ROOM: (u64, u64) = (3, 2);
+const ROOM: (u64, u64) = (6, 5);
 /// The scales that libjpeg-turbo has fast transforms for, smallest first.
 const SCALES: [ScalingFactor; 4] =
     [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF, ScalingFactor::ONE];

@@ -247,3 +247,40 @@ fn an_index_at_the_end_is_put_in_front() {
     let first = film(&["-c:v", "libx264", "-c:a", "aac", "-movflags", "+faststart"], "mp4");
     assert_eq!(mv_media::video::front(&mut Cursor::new(&first[..])), None);
 }
+
+/// A still with a film behind it, as Google's cameras write it.
+fn motion_photo(still: &[u8], film: &[u8]) -> Vec<u8> {
+    let xmp = format!(
+        r#"<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+            xmlns:Camera="http://ns.google.com/photos/1.0/camera/" xmlns:Container="http://ns.google.com/photos/1.0/container/"
+            xmlns:Item="http://ns.google.com/photos/1.0/container/item/" Camera:MotionPhoto="1" Camera:MotionPhotoVersion="1">
+            <Container:Directory><rdf:Seq>
+            <rdf:li rdf:parseType="Resource"><Container:Item Item:Mime="image/jpeg" Item:Semantic="Primary" Item:Length="0" Item:Padding="0"/></rdf:li>
+            <rdf:li rdf:parseType="Resource"><Container:Item Item:Mime="video/mp4" Item:Semantic="MotionPhoto" Item:Length="{}"/></rdf:li>
+            </rdf:Seq></Container:Directory></rdf:Description></rdf:RDF></x:xmpmeta>"#,
+        film.len()
+    );
+    let block = [&b"http://ns.adobe.com/xap/1.0/\0"[..], xmp.as_bytes()].concat();
+    let length = u16::try_from(block.len() + 2).unwrap().to_be_bytes();
+    [&still[..2], &[0xFF, 0xE1], &length, &block, &still[2..], film].concat()
+}
+
+on_both!(the_film_in_a_motion_photo_is_served, working(), |server| async move {
+    let ann = server.user("ann").await;
+    let film = film(&["-c:v", "libx264", "-c:a", "aac"], "mp4");
+    let photo = motion_photo(&sample("nikon-d80.jpg"), &film);
+    let item = looked_at(&ann, "a.jpg", &photo).await;
+    assert_eq!((&item["type"], &item["motion"]["size"]), (&json!("image"), &json!(film.len())), "{item}");
+    let path = format!("/media/{}/motion", item["id"].as_str().unwrap());
+    let answer = ann.get(&path).await;
+    assert_eq!((answer.status, answer.header("content-type"), answer.body == film), (200, "video/mp4", true));
+    assert_eq!(answer.header("content-disposition"), "inline; filename=\"a.mp4\"; filename*=UTF-8''a.mp4");
+    let part = ann.send(ann.request(Method::GET, &path).header("range", "bytes=100-299")).await;
+    assert_eq!((part.status, part.body == film[100..300]), (206, true));
+    assert_eq!(part.header("content-range"), format!("bytes 100-299/{}", film.len()));
+    let end = ann.send(ann.request(Method::GET, &path).header("range", "bytes=-10")).await;
+    assert_eq!((end.status, end.body == film[film.len() - 10..]), (206, true));
+    let asked = json!({ "items": [{ "id": item["id"], "variant": "motion" }], "expires_in": 600 });
+    let link = ann.post("/media/urls", asked).await.expect(200)[0]["url"].as_str().unwrap().to_owned();
+    assert!(server.anonymous().get(&link).await.body == film);
+});

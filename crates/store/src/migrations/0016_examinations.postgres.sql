@@ -36,5 +36,5 @@ CREATE TABLE jobs (
     created_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX jobs_media_id_kind_key ON jobs (media_id, kind);
-CREATE INDEX jobs_due_idx ON jobs (kind, owner_id, due_at, id);
+CREATE INDEX jobs_due_idx ON jobs (owner_id, kind, due_at, id);
 CREATE INDEX jobs_leased_idx ON jobs (leased, due_at);
