@@ -14,7 +14,7 @@ install)
     cd "$2"
     [ -f package.json ] || echo '{"private": true, "type": "module"}' >package.json
     npm install --silent --no-fund --no-audit \
-        express@5.3.0 multer@2.5.0 @tus/server@2.4.5 @tus/file-store@2.1.1 ws@8
+        express@5.3.0 multer@2.5.0 @tus/server@2.4.5 @tus/file-store@2.1.1 ws@8.23.0
     ;;
 start-express | start-express-fsync | start-tus | start-ws)
     mkdir -p "$4"

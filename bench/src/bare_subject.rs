@@ -6,25 +6,31 @@ use std::path::Path;
 use crate::error::{Doing, Result};
 use crate::machine;
 use crate::process::Server;
-use crate::scenarios::{BARE, HUB};
+use crate::scenarios::{BARE, HUB, HUB_TOGETHER};
 use crate::settings::Settings;
 use crate::subject::{Dialect, Subject};
 
 /// Starts it.
 pub(crate) fn start(settings: &Settings) -> Result<Subject> {
-    started(settings, BARE, "bare-axum")
+    started(settings, BARE, "bare-axum", &[])
 }
 
 /// Starts the bare hub.
 pub(crate) fn start_hub(settings: &Settings) -> Result<Subject> {
-    started(settings, HUB, "bare-hub")
+    started(settings, HUB, "bare-hub", &[])
 }
 
-fn started(settings: &Settings, name: &'static str, command: &str) -> Result<Subject> {
+/// Starts the bare hub that writes together what waits for one socket.
+pub(crate) fn start_hub_together(settings: &Settings) -> Result<Subject> {
+    started(settings, HUB_TOGETHER, "bare-hub", &["--together"])
+}
+
+fn started(settings: &Settings, name: &'static str, command: &str, flags: &[&str]) -> Result<Subject> {
     let program = std::env::current_exe().doing(|| "finding this program".to_owned())?;
     let port = machine::free_ports(1)?;
-    let arguments = [command.to_owned(), "--port".to_owned(), port.to_string()];
-    let log = settings.work.join(Path::new("data")).join(command).with_extension("log");
+    let port_flag = port.to_string();
+    let arguments = [command, "--port", &port_flag].into_iter().chain(flags.iter().copied());
+    let log = settings.work.join(Path::new("data")).join(command.to_owned() + &flags.concat()).with_extension("log");
     let mut server = Server::start(&program, arguments, port, &log)?;
     let ready = server.wait_ready("/hello", 200)?;
     let idle_mib = machine::memory_mib(server.pid());

@@ -36,11 +36,15 @@ pub(crate) enum Metric {
     BystanderAlone,
     /// Memory of the server for each open connection, in KiB.
     PerSocket,
+    /// CPU time of the client per request or delivery, in microseconds.
+    ClientCpu,
+    /// Deliveries to a webhook a second while the load ran.
+    Delivered,
 }
 
 impl Metric {
     /// Every metric, in the order of the columns.
-    pub(crate) const ALL: [Metric; 14] = [
+    pub(crate) const ALL: [Metric; 16] = [
         Metric::Rate,
         Metric::Throughput,
         Metric::P50,
@@ -55,6 +59,8 @@ impl Metric {
         Metric::BystanderP99,
         Metric::BystanderAlone,
         Metric::PerSocket,
+        Metric::ClientCpu,
+        Metric::Delivered,
     ];
 
     /// The column's title, with the unit.
@@ -74,6 +80,8 @@ impl Metric {
             Metric::BystanderP99 => "own user p99 ms meanwhile",
             Metric::BystanderAlone => "own user p99 ms alone",
             Metric::PerSocket => "KiB a socket",
+            Metric::ClientCpu => "client CPU us each",
+            Metric::Delivered => "delivered per s meanwhile",
         }
     }
 
@@ -94,6 +102,8 @@ impl Metric {
             Metric::BystanderP99 => "own_user_p99_meanwhile_ms",
             Metric::BystanderAlone => "own_user_p99_alone_ms",
             Metric::PerSocket => "kib_per_socket",
+            Metric::ClientCpu => "client_cpu_us",
+            Metric::Delivered => "delivered_per_second",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A bare hub: upgraded connections, and one prepared frame that goes to all of them. What it reaches on this machine is
 //! the floor of every fan-out.
-//! Promise: tokio and one broadcast channel, a task for each socket, one write an event; two workers at most.
+//! Promise: tokio and one broadcast channel, a task for each socket; one write an event, or on demand one for all that waits
+//! for a socket; two workers at most.
 //! Not here: the handshake's digest (the client does not look at it), pings, rights, slow readers.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,13 +17,15 @@ use crate::machine;
 
 /// Events that may wait for one socket.
 const QUEUE: usize = 1024;
+/// Bytes that go out in one write at most, and one event more.
+const TOGETHER: usize = 16 * 1024;
 const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: none\r\n\r\n";
 const DONE: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 /// Serves on `127.0.0.1:port` until the process is ended: `GET /socket`, `POST /publish`, `GET /hello`.
-pub(crate) fn serve(port: u16) -> Result<()> {
+pub(crate) fn serve(port: u16, together: bool) -> Result<()> {
     machine::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(machine::cores().min(2))
@@ -35,12 +38,12 @@ pub(crate) fn serve(port: u16) -> Result<()> {
         let (events, _) = broadcast::channel::<Bytes>(QUEUE);
         loop {
             let (stream, _) = listener.accept().await.doing(|| "accepting".to_owned())?;
-            tokio::spawn(talk(stream, events.clone()));
+            tokio::spawn(talk(stream, events.clone(), together));
         }
     })
 }
 
-async fn talk(mut stream: TcpStream, events: Sender<Bytes>) {
+async fn talk(mut stream: TcpStream, events: Sender<Bytes>, together: bool) {
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::with_capacity(1024);
     loop {
@@ -54,7 +57,7 @@ async fn talk(mut stream: TcpStream, events: Sender<Bytes>) {
             head if head.starts_with(b"GET /socket") => {
                 let events = events.subscribe();
                 if stream.write_all(UPGRADED).await.is_ok() {
-                    forward(stream, events).await;
+                    forward(stream, events, together).await;
                 }
                 return;
             }
@@ -67,14 +70,27 @@ async fn talk(mut stream: TcpStream, events: Sender<Bytes>) {
     }
 }
 
-async fn forward(mut stream: TcpStream, mut events: broadcast::Receiver<Bytes>) {
+async fn forward(mut stream: TcpStream, mut events: broadcast::Receiver<Bytes>, together: bool) {
     let mut ignored = [0; 64];
+    let mut all = Vec::new();
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Ok(frame) if stream.write_all(&frame).await.is_ok() => {}
+                Ok(first) => {
+                    all.clear();
+                    while together && all.len() < TOGETHER && let Ok(next) = events.try_recv() {
+                        if all.is_empty() {
+                            all.extend_from_slice(&first);
+                        }
+                        all.extend_from_slice(&next);
+                    }
+                    let bytes = if all.is_empty() { &*first } else { &*all };
+                    if stream.write_all(bytes).await.is_err() {
+                        return;
+                    }
+                }
                 Err(RecvError::Lagged(_)) => {}
-                _ => return,
+                Err(RecvError::Closed) => return,
             },
             read = stream.read(&mut ignored) => if read.unwrap_or(0) == 0 { return },
         }
@@ -110,4 +126,47 @@ fn frame(text: &[u8]) -> Bytes {
     }
     frame.extend_from_slice(text);
     frame.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::{Connection, Keep, Request};
+    use crate::sockets::{Crowd, Heard, Opening};
+
+    #[tokio::test]
+    async fn every_socket_gets_every_event_once_however_it_is_written() {
+        for together in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (events, _) = broadcast::channel(QUEUE);
+            tokio::spawn(async move {
+                loop {
+                    tokio::spawn(talk(listener.accept().await.unwrap().0, events.clone(), together));
+                }
+            });
+            let heard = Arc::<Heard>::default();
+            let opening = Opening { address, path: "/socket", messages: Vec::new(), answers: 0 };
+            let _crowd = Crowd::open(std::iter::repeat_n(opening, 5), &heard).await.unwrap();
+            let mut publisher = Connection::open(address).await.unwrap();
+            for size in [1, 100, 300, 20_000] {
+                let event = Request::json("POST", "/publish", "", &"x".repeat(size).into());
+                for _ in 0..10 {
+                    assert_eq!(publisher.exchange(&event, Keep::Nothing).await.unwrap().status, 204);
+                }
+            }
+            tokio::time::timeout(Duration::from_secs(20), async {
+                while heard.frames.load(Ordering::Acquire) < 200 {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await
+            .unwrap();
+            assert_eq!((heard.frames.load(Ordering::Acquire), heard.ended.load(Ordering::Acquire)), (200, 0));
+        }
+    }
 }

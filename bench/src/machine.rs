@@ -57,6 +57,12 @@ pub(crate) fn cpu_seconds(root: u32) -> f64 {
     ticks as f64 / TICKS_PER_SECOND
 }
 
+/// CPU time of this process alone since it began, in seconds: what the client takes of the machine.
+pub(crate) fn own_cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(parse_stat);
+    stat.map_or(0.0, |stat| stat.own_ticks as f64 / TICKS_PER_SECOND)
+}
+
 /// Forgets the peak of resident memory of every process of the tree (proc(5), `clear_refs`, value 5).
 pub(crate) fn forget_peak_memory(root: u32) {
     for (pid, _) in tree(root) {

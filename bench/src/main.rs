@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Command::Peers(settings) => rounds::run(Part::Peers, &settings),
         Command::All(settings) => rounds::run(Part::All, &settings),
         Command::BareAxum { port } => bare::serve(port),
-        Command::BareHub { port } => hub::serve(port),
+        Command::BareHub { port, together } => hub::serve(port, together),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

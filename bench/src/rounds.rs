@@ -14,7 +14,7 @@ use crate::figures::Figures;
 use crate::machine;
 use crate::peers;
 use crate::report::{Results, Row};
-use crate::scenarios::{BARE, Context, HUB, LIMIT, PRODUCT, Scenario, product};
+use crate::scenarios::{BARE, Context, HUB, HUB_TOGETHER, LIMIT, PRODUCT, Scenario, product};
 use crate::settings::Settings;
 use crate::subject::Subject;
 use crate::targets;
@@ -36,7 +36,7 @@ impl Part {
     fn holds(self, subject: &str) -> bool {
         match self {
             Part::All => true,
-            Part::Limits => [LIMIT, BARE, HUB].contains(&subject),
+            Part::Limits => [LIMIT, BARE, HUB, HUB_TOGETHER].contains(&subject),
             Part::Product => subject == PRODUCT,
             Part::Peers => peers::NAMES.contains(&subject),
         }
@@ -110,6 +110,7 @@ fn start(name: &'static str, settings: &Settings, pool: &Pool) -> Result<Subject
         PRODUCT => product::start(settings),
         BARE => bare_subject::start(settings),
         HUB => bare_subject::start_hub(settings),
+        HUB_TOGETHER => bare_subject::start_hub_together(settings),
         peer => peers::start(peer, settings, pool),
     }
 }

@@ -38,6 +38,9 @@ pub(crate) enum Command {
         /// The port on 127.0.0.1.
         #[arg(long)]
         port: u16,
+        /// What waits for one socket goes out in one write.
+        #[arg(long)]
+        together: bool,
     },
 }
 

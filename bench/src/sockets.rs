@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -26,7 +26,7 @@ pub(crate) struct Heard {
     pub(crate) frames: AtomicU64,
     /// Sockets that have ended.
     pub(crate) ended: AtomicU64,
-    /// When each event was published, by its number; nanoseconds since `base`. Empty: latencies are not taken.
+    /// When each event was due or published, by its number; nanoseconds since `base`. Empty: latencies are not taken.
     pub(crate) published: Vec<AtomicU64>,
     /// Latencies in nanoseconds.
     pub(crate) latencies: Mutex<Vec<u64>>,
@@ -41,9 +41,10 @@ impl Heard {
         Heard { published, base: Some(Instant::now()), ..Heard::default() }
     }
 
-    /// Nanoseconds since the beginning.
-    pub(crate) fn now(&self) -> u64 {
-        self.base.map_or(0, |base| u64::try_from(base.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    /// Nanoseconds from the beginning to then.
+    pub(crate) fn nanoseconds(&self, at: Instant) -> u64 {
+        let since = self.base.map_or(Duration::ZERO, |base| at.saturating_duration_since(base));
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -91,6 +92,8 @@ struct Socket {
     filled: usize,
     /// Bytes of a payload that are still to come.
     skip: u64,
+    /// Text frames that came together with the answers to the opening.
+    early: u64,
 }
 
 impl Socket {
@@ -99,7 +102,7 @@ impl Socket {
         stream.set_nodelay(true)?;
         let mut request = format!("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n{HANDSHAKE}", opening.path).into_bytes();
         stream.write_all(&request).await?;
-        let mut socket = Socket { stream, buffer: vec![0; BUFFER].into_boxed_slice(), filled: 0, skip: 0 };
+        let mut socket = Socket { stream, buffer: vec![0; BUFFER].into_boxed_slice(), filled: 0, skip: 0, early: 0 };
         let end = loop {
             socket.fill().await?;
             let head = socket.buffer.get(..socket.filled).unwrap_or_default();
@@ -121,6 +124,7 @@ impl Socket {
             socket.fill().await?;
             answers += socket.take().await?;
         }
+        socket.early = answers - opening.answers;
         Ok(socket)
     }
 
@@ -163,7 +167,8 @@ impl Socket {
 
     /// Counts until the end.
     async fn listen(mut self, heard: &Heard) {
-        let mut number = 0;
+        heard.frames.fetch_add(self.early, Ordering::Relaxed);
+        let mut number = usize::try_from(self.early).unwrap_or(usize::MAX);
         let mut latencies = Vec::with_capacity(heard.published.len());
         while self.fill().await.is_ok() {
             let Ok(frames) = self.take().await else { break };
@@ -171,7 +176,7 @@ impl Socket {
             if heard.published.is_empty() {
                 continue;
             }
-            let now = heard.now();
+            let now = heard.nanoseconds(Instant::now());
             for _ in 0..frames {
                 if let Some(published) = heard.published.get(number) {
                     latencies.push(now.saturating_sub(published.load(Ordering::Acquire)));
@@ -198,4 +203,56 @@ fn masked(out: &mut Vec<u8>, text: &str) {
     }
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    /// A text of 5 bytes, a ping, texts of 300 and of 70 000 bytes, whose contents look like frames; then a close.
+    fn frames() -> Vec<u8> {
+        let mut bytes = [&[0x81, 5][..], &[0x81; 5], &[0x89, 0], &[0x81, 126, 1, 44], &[0x88; 300]].concat();
+        bytes.extend_from_slice(&[0x81, 127, 0, 0, 0, 0, 0, 1, 0x11, 0x70]);
+        bytes.extend_from_slice(&[0x81; 70_000]);
+        bytes.extend_from_slice(&[0x88, 2, 3, 0xe8]);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn frames_are_counted_however_they_arrive() {
+        for step in [1, 2, 3, 7, 4096, 100_000] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\x81\x82\0\0\0\0hi") {
+                    assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+                }
+                // The answer to what it says comes in one piece with the handshake's end.
+                stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x02ok").await.unwrap();
+                for piece in frames().chunks(step) {
+                    stream.write_all(piece).await.unwrap();
+                }
+                let mut pong = [0; 6];
+                stream.read_exact(&mut pong).await.unwrap();
+                assert_eq!(pong, PONG);
+            });
+            let opening = Opening { address, path: "/socket", messages: vec!["hi".to_owned()], answers: 1 };
+            let heard = Heard::default();
+            Socket::open(&opening).await.unwrap().listen(&heard).await;
+            server.await.unwrap();
+            let counted = (heard.frames.load(Ordering::Acquire), heard.ended.load(Ordering::Acquire));
+            assert_eq!(counted, (3, 1), "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn texts_of_a_client_are_masked() {
+        let mut out = Vec::new();
+        masked(&mut out, &"a".repeat(200));
+        assert_eq!(out.get(..8), Some(&[0x81, 0xfe, 0, 200, 0, 0, 0, 0][..]));
+        assert_eq!(out.len(), 208);
+    }
 }

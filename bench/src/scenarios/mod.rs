@@ -38,6 +38,8 @@ pub(crate) const PRODUCT: &str = "product";
 pub(crate) const BARE: &str = "bare axum";
 /// The bare hub.
 pub(crate) const HUB: &str = "tokio hub";
+/// The bare hub that writes together what waits for one socket: what the product does as well.
+pub(crate) const HUB_TOGETHER: &str = "tokio hub, writing together";
 /// The machine itself.
 pub(crate) const LIMIT: &str = "limit";
 
@@ -219,7 +221,8 @@ impl Scenario {
             Scenario::Page(Place::Cursor, 100_000) => (&[PRODUCT], peers(&[0])),
             Scenario::Page(..) => (&[PRODUCT], Vec::new()),
             Scenario::Login => (&[PRODUCT], peers(&[0])),
-            Scenario::FanOut(_) | Scenario::FanOutPaced | Scenario::IdleSockets(_) => (&[PRODUCT, HUB], peers(&[7])),
+            Scenario::FanOut(_) => (&[PRODUCT, HUB, HUB_TOGETHER], peers(&[7])),
+            Scenario::FanOutPaced | Scenario::IdleSockets(_) => (&[PRODUCT, HUB], peers(&[7])),
             Scenario::Webhooks | Scenario::WebhooksPaced | Scenario::Changes(_) => (&[PRODUCT], Vec::new()),
             Scenario::Start(0) => (&[PRODUCT, BARE], peers(&[0, 1, 3, 4, 6])),
             Scenario::Start(_) => (&[PRODUCT], Vec::new()),
@@ -304,7 +307,8 @@ mod tests {
         assert_eq!(names.len(), all.len());
         for scenario in all {
             for subject in scenario.subjects() {
-                let known = [PRODUCT, BARE, HUB, LIMIT].contains(&subject) || peers::NAMES.contains(&subject);
+                let known =
+                    [PRODUCT, BARE, HUB, HUB_TOGETHER, LIMIT].contains(&subject) || peers::NAMES.contains(&subject);
                 assert!(known, "{subject} in {}", scenario.name());
             }
         }

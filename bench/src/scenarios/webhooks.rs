@@ -1,8 +1,10 @@
 //! Webhooks to one local receiver: how many a second, how late at a fixed rate, and what they leave of the API.
-//! Promise: every delivery is signed, written before and after, and answered; the receiver is in this process. The server
-//! is started with `webhooks.allow_private_networks`, and without it again afterwards.
+//! Promise: every delivery is signed, written before and after, and answered; one that never comes is an error, and a late one
+//! counts as late. The receiver is in this process. The server is started with `webhooks.allow_private_networks`, and
+//! without it again afterwards.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -57,6 +59,8 @@ fn unhook(subject: &Subject, hook: &str) -> Result<()> {
 /// delivery a collection is under way at a time.
 struct Changer {
     headers: Arc<str>,
+    /// Changes that were made, by all.
+    made: Arc<AtomicU64>,
     ids: Arc<[String]>,
     number: usize,
     count: usize,
@@ -78,20 +82,28 @@ impl Exchange for Changer {
     }
 
     fn judge(&mut self, answer: &Answer) -> std::result::Result<(), String> {
-        if answer.status == 200 { Ok(()) } else { Err(answer.summary()) }
+        if answer.status != 200 {
+            return Err(answer.summary());
+        }
+        self.made.fetch_add(1, Ordering::AcqRel);
+        Ok(())
     }
 }
 
-fn changers(subject: &Subject, ids: &Arc<[String]>, count: usize, every: Option<Duration>) -> Vec<Box<dyn Exchange>> {
-    let begin = Instant::now();
+/// Who changes them, and how many changes they have made.
+type Changers = (Vec<Box<dyn Exchange>>, Arc<AtomicU64>);
+
+fn changers(subject: &Subject, ids: &Arc<[String]>, count: usize, every: Option<Duration>) -> Changers {
+    let (begin, made) = (Instant::now(), Arc::<AtomicU64>::default());
     let one = |number: usize| Changer {
         headers: Arc::clone(&subject.dialect.headers),
+        made: Arc::clone(&made),
         ids: Arc::clone(ids),
         number,
         count: number * ids.len() / count,
         every: every.map(|every| (begin, every)),
     };
-    (0..count).map(|number| Box::new(one(number)) as Box<dyn Exchange>).collect()
+    ((0..count).map(|number| Box::new(one(number)) as Box<dyn Exchange>).collect(), made)
 }
 
 /// Makes the collections that are changed.
@@ -105,8 +117,8 @@ fn collections(subject: &Subject) -> Result<Arc<[String]>> {
     (0..COLLECTIONS).map(one).collect()
 }
 
-/// Waits until so many have come; how long that took.
-fn await_count(receiver: &Receiver, count: u64) -> Result<Duration> {
+/// Waits until so many have come.
+fn await_count(receiver: &Receiver, count: u64) -> Result<()> {
     let begun = Instant::now();
     while receiver.count() < count {
         if begun.elapsed() > PATIENCE {
@@ -114,24 +126,39 @@ fn await_count(receiver: &Receiver, count: u64) -> Result<Duration> {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    Ok(begun.elapsed())
+    Ok(())
 }
 
-/// Deliveries a second from a backlog.
+/// Waits until the server has written down that all have come.
+fn await_recorded(subject: &Subject, hook: &str) -> Result<()> {
+    let begun = Instant::now();
+    let request = subject.dialect.get(&format!("{hook}/deliveries?status=pending&per_page=1"));
+    loop {
+        let answer = ask(subject.server.address(), &request, Keep::Body)?;
+        match answer.json().pointer("/meta/pagination/total").and_then(Value::as_u64) {
+            Some(0) => return Ok(()),
+            Some(_) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(2)),
+            _ => return Err(Error::Wrong(format!("pending deliveries: {}", answer.summary()))),
+        }
+    }
+}
+
+/// Deliveries a second from a backlog, each of them received and written down.
 pub(super) fn backlog(subject: &mut Subject, context: &Context) -> Result<Figures> {
     allow(subject, context)?;
     let receiver = Receiver::start(false)?;
     let (ids, hook) = (collections(subject)?, hook(subject, &receiver)?);
     let load = context.load(subject);
     let each = BACKLOG / CONNECTIONS as u64;
-    crate::client::burst(&load, changers(subject, &ids, CONNECTIONS, None), each)?;
+    crate::client::burst(&load, changers(subject, &ids, CONNECTIONS, None).0, each)?;
     let (begun, cpu) = (Instant::now(), machine::cpu_seconds(load.pid));
     receiver.open();
     await_count(&receiver, each * CONNECTIONS as u64)?;
+    await_recorded(subject, &hook)?;
     let (seconds, cpu) = (begun.elapsed().as_secs_f64(), machine::cpu_seconds(load.pid) - cpu);
+    let count = receiver.count() as f64;
     unhook(subject, &hook)?;
     start::restart(subject, context)?;
-    let count = receiver.count() as f64;
     Ok(Figures::default().with(Metric::Rate, count / seconds).with(Metric::CpuPerRequest, cpu * 1e6 / count))
 }
 
@@ -145,8 +172,9 @@ pub(super) fn paced(subject: &mut Subject, context: &Context) -> Result<Figures>
     let mut load = context.load(subject);
     load.measured = PACED;
     let every = Duration::from_secs(1) / PACE * connections;
-    let seen = closed_loop(&load, changers(subject, &ids, connections as usize, Some(every)))?;
-    std::thread::sleep(Duration::from_secs(1));
+    let (changers, made) = changers(subject, &ids, connections as usize, Some(every));
+    let seen = closed_loop(&load, changers)?;
+    await_count(&receiver, made.load(Ordering::Acquire))?;
     let lags = receiver.lags();
     unhook(subject, &hook)?;
     start::restart(subject, context)?;
@@ -162,10 +190,17 @@ pub(super) fn changes(subject: &mut Subject, context: &Context, told: bool) -> R
     let receiver = Receiver::start(true)?;
     let ids = collections(subject)?;
     let hook = if told { Some(hook(subject, &receiver)?) } else { None };
-    let seen = closed_loop(&context.load(subject), changers(subject, &ids, CONNECTIONS, None))?;
+    let load = context.load(subject);
+    let (changers, made) = changers(subject, &ids, CONNECTIONS, None);
+    let begun = Instant::now();
+    let seen = closed_loop(&load, changers)?;
+    let delivered = receiver.count() as f64 / begun.elapsed().as_secs_f64();
+    let mut figures = Figures::of_requests(seen);
     if let Some(hook) = hook {
+        figures = figures.with(Metric::Delivered, delivered);
+        await_count(&receiver, made.load(Ordering::Acquire))?;
         unhook(subject, &hook)?;
     }
     start::restart(subject, context)?;
-    Ok(Figures::of_requests(seen))
+    Ok(figures)
 }
