@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { Agent, request } from "node:http";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -71,9 +72,19 @@ const get = (path) => fetch(api + path, { headers });
 
 /// The file with other bytes behind its end, so that none is like another.
 const photo = (name) => Buffer.concat([readFileSync(join(folder, `${name}.jpg`)), randomBytes(16)]);
-async function upload(bytes) {
-  const answer = await fetch(`${api}/media/upload`, { method: "POST", headers: { ...headers, "content-type": "image/jpeg", "content-disposition": "attachment; filename*=UTF-8''a.jpg" }, body: bytes });
-  return (await answer.json()).data.id;
+// By node:http: fetch takes four times as much of the processor that client and server share here.
+const agent = new Agent({ keepAlive: true });
+function upload(bytes) {
+  const type = { "content-type": "image/jpeg", "content-disposition": "attachment; filename*=UTF-8''a.jpg", "content-length": bytes.length };
+  return new Promise((done, failed) => {
+    const sent = request(`${api}/media/upload`, { method: "POST", agent, headers: { ...headers, ...type } }, (answer) => {
+      let body = "";
+      answer.on("data", (part) => (body += part));
+      answer.on("end", () => (answer.statusCode === 201 ? done(JSON.parse(body).data.id) : failed(new Error(body))));
+    });
+    sent.on("error", failed);
+    sent.end(bytes);
+  });
 }
 async function ready(id, pause) {
   for (;;) {
@@ -106,7 +117,8 @@ for (let round = 0; round < rounds; round += 1) {
     for (let bytes = files.pop(); bytes; bytes = files.pop()) ids.push(await upload(bytes));
   };
   await Promise.all([lane(), lane(), lane(), lane()]);
-  for (const id of ids) await ready(id, 10);
+  // The last one first, and rarely: asking costs what is measured.
+  for (const id of ids.toReversed()) await ready(id, 60);
   rates.push((many * 1000) / (performance.now() - begun));
 }
 const wanted = (0.85 * cores * 1.3 * 1000) / one["12mp"].sharp;

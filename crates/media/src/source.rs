@@ -40,7 +40,8 @@ pub fn whole(source: &mut dyn Source, limit: u64) -> io::Result<Option<Vec<u8>>>
         return Ok(None);
     }
     source.seek(SeekFrom::Start(0))?;
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    source.take(limit).read_to_end(&mut bytes)?;
+    // Of its length at once: a source that is far away then fills it without a stop between.
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    source.read_exact(&mut bytes)?;
     Ok(Some(bytes))
 }

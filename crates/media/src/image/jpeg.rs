@@ -1,7 +1,7 @@
 //! JPEG by libjpeg-turbo: decoded at the smallest scale that is still large enough.
 
 use mv_core::facts::ImageFacts;
-use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
+use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
 use super::decode::{Decoded, Need};
 use super::limits::{SCANS_MAX, check};
@@ -28,8 +28,7 @@ pub(super) fn decode(bytes: &[u8], need: &Need<'_>) -> Result<Decoded, ImageErro
     })?;
     let size = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let (width, height) = (size(header.width), size(header.height));
-    // A progressive picture is held as coefficients, two bytes each.
-    check(width, height, if header.is_progressive { 3 } else { 1 })?;
+    check(width, height, if header.is_progressive { coefficients(header.subsamp, header.colorspace) } else { 1 })?;
     let (model, format) = match header.colorspace {
         Colorspace::Gray => (Model::Gray, PixelFormat::GRAY),
         Colorspace::CMYK | Colorspace::YCCK => (Model::Cmyk, PixelFormat::CMYK),
@@ -70,6 +69,17 @@ pub(super) fn decode(bytes: &[u8], need: &Need<'_>) -> Result<Decoded, ImageErro
     };
     let raster = Raster::new(size(scaled.width), size(scaled.height), model, samples)?;
     Ok(Decoded { raster, profile, width, height, facts })
+}
+
+/// Bytes a pixel of a progressive picture, which is held whole as coefficients of two bytes.
+const fn coefficients(subsampling: Subsamp, space: Colorspace) -> u64 {
+    match (space, subsampling) {
+        (Colorspace::CMYK | Colorspace::YCCK, _) => 8,
+        (Colorspace::Gray, _) | (_, Subsamp::Gray) => 2,
+        (_, Subsamp::Sub2x2 | Subsamp::Sub4x1 | Subsamp::Sub1x4) => 3,
+        (_, Subsamp::Sub2x1 | Subsamp::Sub1x2) => 4,
+        _ => 6,
+    }
 }
 
 /// The smallest scale that leaves room above the wanted size on both sides.

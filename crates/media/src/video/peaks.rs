@@ -77,7 +77,7 @@ mod tests {
     fn a_sound_that_swells_is_drawn_so_however_it_comes() {
         let samples = 8000 * 60;
         let sound: Vec<u8> = (0..samples)
-            .flat_map(|at: i32| ((at * 32000 / samples) * if at % 2 == 0 { 1 } else { -1 }).to_le_bytes()[..2].to_vec())
+            .flat_map(|at: i64| ((at * 32000 / samples) * if at % 2 == 0 { 1 } else { -1 }).to_le_bytes()[..2].to_vec())
             .collect();
         let mut whole = Peaks::default();
         whole.push(&sound);

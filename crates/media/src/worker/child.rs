@@ -7,12 +7,15 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use super::protocol::{Answer, Kind, Order, Refused, RefusedCode, receive, send};
+use super::protocol::{Answer, Kind, Order, Refused, RefusedCode, receive, receive_data, send};
 use super::sandbox::{self, Walls};
 use super::work;
 
 /// Bytes asked for first, and at most at once when a file is read from front to back.
 const WINDOW: (usize, usize) = (64 * 1024, 4 * 1024 * 1024);
+
+/// From so many bytes on, a read goes past the window.
+const DIRECT: usize = 256 * 1024;
 
 /// Serves over standard input, which is a socket to the server. `walls` are left out only where the operator said so.
 pub fn run(walls: Option<Walls>) -> ExitCode {
@@ -76,17 +79,41 @@ impl<'a> Remote<'a> {
         skip.and_then(|skip| self.window.get(skip..)).unwrap_or_default()
     }
 
+    /// Asks for what comes next and has it written where it is wanted.
+    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left).min(WINDOW.1);
+        let filled = self.ask(wanted).and_then(|()| {
+            let mut rest = buffer.get_mut(..wanted).unwrap_or_default();
+            while !rest.is_empty() {
+                let count = receive_data(&mut self.socket, rest)?;
+                rest = rest.get_mut(count..).unwrap_or_default();
+            }
+            Ok(())
+        });
+        if let Err(error) = filled {
+            self.broken = true;
+            return Err(error);
+        }
+        self.at = self.at.saturating_add(wanted as u64);
+        Ok(wanted)
+    }
+
+    fn ask(&mut self, wanted: usize) -> io::Result<()> {
+        let mut request = [0; 16];
+        let (at, len) = request.split_at_mut(8);
+        at.copy_from_slice(&self.at.to_le_bytes());
+        len.copy_from_slice(&(wanted as u64).to_le_bytes());
+        send(&mut self.socket, Kind::Read, &request)
+    }
+
     /// Asks for the window at the place. Reading on from the last one makes the next one larger.
     fn fetch(&mut self) -> io::Result<()> {
         let follows = self.at == self.window_at.saturating_add(self.window.len() as u64) && self.at > 0;
         self.next_window = if follows { self.next_window.saturating_mul(4).min(WINDOW.1) } else { WINDOW.0 };
         let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
         let wanted = self.next_window.min(left);
-        let mut request = [0; 16];
-        let (at, len) = request.split_at_mut(8);
-        at.copy_from_slice(&self.at.to_le_bytes());
-        len.copy_from_slice(&(wanted as u64).to_le_bytes());
-        send(&mut self.socket, Kind::Read, &request)?;
+        self.ask(wanted)?;
         self.window.clear();
         self.window_at = self.at;
         while self.window.len() < wanted {
@@ -107,11 +134,17 @@ impl Read for Remote<'_> {
         if self.at >= self.length || buffer.is_empty() {
             return Ok(0);
         }
+        // What is read whole needs no window in between.
+        let direct = self.held().is_empty() && buffer.len() >= DIRECT;
         if self.held().is_empty()
+            && !direct
             && let Err(error) = self.fetch()
         {
             self.broken = true;
             return Err(error);
+        }
+        if direct {
+            return self.fill(buffer);
         }
         let held = self.held();
         let count = held.len().min(buffer.len());

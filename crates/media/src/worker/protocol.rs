@@ -199,6 +199,19 @@ pub fn receive(socket: &mut impl Read) -> io::Result<(Kind, Vec<u8>)> {
     Ok((kind, body))
 }
 
+/// Reads a frame of the file's bytes to where they are wanted; returns how many there were, at least one. Blocks.
+///
+/// # Errors
+/// Of the socket; `InvalidData` where it is another frame, an empty one or longer than the room.
+pub fn receive_data(socket: &mut impl Read, room: &mut [u8]) -> io::Result<usize> {
+    let mut bytes = [0; HEAD];
+    socket.read_exact(&mut bytes)?;
+    let (kind, length) = read_head(bytes)?;
+    let room = room.get_mut(..length).filter(|room| kind == Kind::Data && !room.is_empty());
+    socket.read_exact(room.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no bytes of the file"))?)?;
+    Ok(length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
