@@ -8,11 +8,14 @@ use super::limits::{SCANS_MAX, check};
 use super::raster::{Model, Raster};
 use super::{ImageError, colour};
 
-/// How many times more pixels a side than wanted are decoded: less and the filter has too little to work with (decision 0023).
-const ROOM: (u64, u64) = (6, 5);
-/// The scales that libjpeg-turbo has fast transforms for, smallest first.
-const SCALES: [ScalingFactor; 4] =
-    [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF, ScalingFactor::ONE];
+/// The scales that libjpeg-turbo has fast transforms for, smallest first, and how many tenths of the wanted side each must
+/// leave: less and the filter has too little to work with (decision 0023). Half loses more than the smaller ones do.
+const SCALES: [(ScalingFactor, u64); 4] = [
+    (ScalingFactor::ONE_EIGHTH, 12),
+    (ScalingFactor::ONE_QUARTER, 12),
+    (ScalingFactor::ONE_HALF, 15),
+    (ScalingFactor::ONE, 10),
+];
 
 /// Decodes a JPEG file.
 pub(super) fn decode(bytes: &[u8], need: &Need<'_>) -> Result<Decoded, ImageError> {
@@ -84,12 +87,13 @@ const fn coefficients(subsampling: Subsamp, space: Colorspace) -> u64 {
 
 /// The smallest scale that leaves room above the wanted size on both sides.
 fn scale_for((width, height): (u32, u32), (wanted_width, wanted_height): (u32, u32)) -> ScalingFactor {
-    let enough = |scale: &ScalingFactor, side: u32, wanted: u32| {
+    let enough = |(scale, tenths): &(ScalingFactor, u64), side: u32, wanted: u32| {
         let scaled = scale.scale(side as usize) as u64;
-        scaled.saturating_mul(ROOM.1) >= u64::from(wanted).saturating_mul(ROOM.0)
+        scaled.saturating_mul(10) >= u64::from(wanted).saturating_mul(*tenths)
     };
-    let fits = |scale: &ScalingFactor| enough(scale, width, wanted_width) && enough(scale, height, wanted_height);
-    SCALES.into_iter().find(fits).unwrap_or(ScalingFactor::ONE)
+    let fits =
+        |scale: &(ScalingFactor, u64)| enough(scale, width, wanted_width) && enough(scale, height, wanted_height);
+    SCALES.into_iter().find(fits).map_or(ScalingFactor::ONE, |(scale, _)| scale)
 }
 
 /// What the segments before the picture say, and how many scans follow.
