@@ -49,23 +49,6 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(account_links::create_reset_link))
         .routes(routes!(invites::create, invites::list))
         .routes(routes!(invites::delete))
-        // items
-        .routes(routes!(media::upload::upload))
-        .routes(routes!(media::list::list))
-        .routes(routes!(media::check::check))
-        .routes(routes!(media::urls::urls))
-        .routes(routes!(media::item::empty_trash))
-        .routes(routes!(media::item::get, media::item::update, media::item::delete))
-        .routes(routes!(media::item::restore))
-        .routes(routes!(media::content::get, media::content::head))
-        .routes(routes!(media::rendition::thumbnail, media::rendition::thumbnail_head))
-        .routes(routes!(media::rendition::render, media::rendition::render_head))
-        .routes(routes!(media::rendition::storyboard, media::rendition::storyboard_head))
-        .routes(routes!(media::rendition::waveform))
-        .routes(routes!(media::moving::playback, media::moving::playback_head))
-        .routes(routes!(media::moving::motion, media::moving::motion_head))
-        .routes(routes!(media::examined::metadata))
-        .routes(routes!(media::examined::reprocess))
         // collections
         .routes(routes!(collections::create, collections::list))
         .routes(routes!(collections::get, collections::update, collections::delete))
@@ -90,6 +73,28 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(admin::audit::list))
         .routes(routes!(admin::jobs::list))
         .routes(routes!(admin::jobs::retry))
+        .merge(items())
+}
+
+/// The routes of items.
+fn items() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(media::upload::upload))
+        .routes(routes!(media::list::list))
+        .routes(routes!(media::check::check))
+        .routes(routes!(media::urls::urls))
+        .routes(routes!(media::item::empty_trash))
+        .routes(routes!(media::item::get, media::item::update, media::item::delete))
+        .routes(routes!(media::item::restore))
+        .routes(routes!(media::content::get, media::content::head))
+        .routes(routes!(media::rendition::thumbnail, media::rendition::thumbnail_head))
+        .routes(routes!(media::rendition::render, media::rendition::render_head))
+        .routes(routes!(media::rendition::storyboard, media::rendition::storyboard_head))
+        .routes(routes!(media::rendition::waveform))
+        .routes(routes!(media::moving::playback, media::moving::playback_head))
+        .routes(routes!(media::moving::motion, media::moving::motion_head))
+        .routes(routes!(media::examined::metadata))
+        .routes(routes!(media::examined::reprocess))
 }
 
 /// The description of the API.

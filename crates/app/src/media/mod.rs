@@ -3,6 +3,7 @@
 pub mod check;
 pub mod cursor;
 pub mod edit;
+pub mod film;
 pub mod links;
 pub mod list;
 pub mod read;

@@ -9,9 +9,9 @@ use mv_core::{Caller, MediaId};
 use mv_store::{Conn, blobs};
 
 use super::ItemView;
+use super::film::Film;
 use crate::auth::access::media_for;
 use crate::ingest::manifest;
-use crate::processing::film::Film;
 use crate::{App, Error, Result};
 
 /// An item's original, ready to be read.

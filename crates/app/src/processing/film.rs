@@ -25,13 +25,12 @@ use super::programs::{LONG, format_of, said};
 use super::settle::is_lost;
 use crate::auth::access::media_for;
 use crate::limits::{Class, Key};
+use crate::media::film::{Film, PIECE, piece_name};
 use crate::media::links::Moving;
 use crate::media::read::{Original, manifest_of};
 use crate::{App, Result};
 
-/// Bytes of a piece: more than what the cache keeps open in memory.
-const PIECE: usize = 2 * 1024 * 1024;
-/// What the cache calls a film's account; its pieces have numbers behind it.
+/// What the cache calls a film's account.
 const NAME: &str = mv_blobs::FILM;
 /// When to ask again for a film that is being made.
 const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
@@ -54,55 +53,6 @@ enum Account {
     Made { head: u64, pieces: u64 },
     /// For people.
     Failed(String),
-}
-
-/// A film in the cache.
-#[derive(Clone)]
-pub struct Film {
-    /// The item that it was made of.
-    pub media: Arc<Media>,
-    cache: Cache,
-    key: Arc<UserKey>,
-    head: Bytes,
-    pieces: u64,
-}
-
-impl Film {
-    /// Bytes in all.
-    pub fn size(&self) -> u64 {
-        self.head.len() as u64 + self.pieces
-    }
-
-    /// `video/mp4` or `audio/mp4`.
-    pub fn mime_type(&self) -> &'static str {
-        if self.media.media_type == MediaType::Audio { "audio/mp4" } else { "video/mp4" }
-    }
-
-    /// Up to `len` bytes at a place.
-    ///
-    /// # Errors
-    /// `gone` where the cache has let a piece go meanwhile.
-    pub async fn read(&self, at: u64, len: usize) -> Result<Bytes> {
-        let head = self.head.len() as u64;
-        let slice = |bytes: &Bytes, from: u64| {
-            let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
-            bytes.slice(from..from.saturating_add(len).min(bytes.len()))
-        };
-        match at.checked_sub(head) {
-            None => Ok(slice(&self.head, at)),
-            Some(place) => {
-                let whole = PIECE as u64;
-                let (number, from) = (place / whole, place % whole);
-                let piece = self.cache.get(&self.key, self.media.blob_id, &piece_name(number)).await;
-                let piece = piece.ok_or_else(|| Error::new(Code::Gone, "The film has to be made again"))?;
-                Ok(slice(&piece, from))
-            }
-        }
-    }
-}
-
-fn piece_name(number: u64) -> String {
-    format!("{NAME}-{number:06}")
 }
 
 fn head_name() -> String {
@@ -172,7 +122,7 @@ impl App {
             return None;
         }
         let head = cache.get(key, blob, &head_name()).await.filter(|bytes| bytes.len() as u64 == head)?;
-        Some(Ok(Film { media: Arc::new(media.clone()), cache: cache.clone(), key: Arc::clone(key), head, pieces }))
+        Some(Ok(Film::new(media.clone(), (cache.clone(), Arc::clone(key)), head, pieces)))
     }
 
     /// Puts the job into the queue, where it is not there yet.
