@@ -144,3 +144,69 @@ async fn ready(person: &Person, path: &str) -> Vec<u8> {
     };
     tokio::time::timeout(PATIENCE, asked).await.expect("there is a picture")
 }
+
+/// What runs for this server beneath it, programs among it.
+fn children(server: u32) -> Vec<Pid> {
+    let tasks = std::fs::read_dir(format!("/proc/{server}/task")).unwrap().flatten();
+    let all: Vec<String> =
+        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok()).collect();
+    all.iter().flat_map(|list| list.split_whitespace()).filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_film_is_made_whole_however_often_its_making_is_killed() {
+    let home = Home::new(Backend::Sqlite).await;
+    let mut server = home.serve();
+    let ann = Person::registered(&server, "ann").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("film.avi");
+    let made = std::process::Command::new("ffmpeg")
+        .args([
+            "-hide_banner",
+            "-loglevel",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=960x540:d=20:r=25",
+            "-c:v",
+            "mpeg4",
+            "-q:v",
+            "3",
+        ])
+        .arg(&file)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()), "ffmpeg is needed: apt-get install ffmpeg");
+    let upload = ann.request(Method::POST, "/media/upload").header("content-type", "video/x-msvideo");
+    let id = ann.send(upload.body(std::fs::read(&file).unwrap())).await.expect(201)["id"].as_str().unwrap().to_owned();
+    ready(&ann, &format!("/media/{id}/thumbnail")).await;
+    let path = format!("/media/{id}/playback");
+    for kill in 0..6u64 {
+        let answer = ann.at(&server).get(&path).await;
+        if answer.status == 200 {
+            assert!(kill >= 2, "the film was made before anything could be killed");
+            break;
+        }
+        assert_eq!(answer.status, 202);
+        tokio::time::sleep(Duration::from_millis(350 + 100 * kill)).await;
+        if kill % 2 == 0 {
+            server.kill();
+            server = home.serve();
+        } else {
+            for child in children(server.pid()) {
+                let _ = kill_process(child, Signal::KILL);
+            }
+        }
+    }
+    let film = ready(&ann.at(&server), &path).await;
+    let file = folder.path().join("film.mp4");
+    std::fs::write(&file, &film).unwrap();
+    let probe = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&probe.stdout).trim(), "500");
+    server.stop();
+    home.end().await;
+}
