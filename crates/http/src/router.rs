@@ -1,5 +1,7 @@
 //! **Every route of the product.** The same routes stand under both bases; their description is made from them.
 
+use std::sync::LazyLock;
+
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -110,15 +112,17 @@ pub fn description_json() -> Result<String, serde_json::Error> {
     description().to_pretty_json().map(|text| text + "\n")
 }
 
+/// Made when they are first asked for: they would take up half of the server's start.
+static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(description_json().unwrap_or_default()));
+static PAGE: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(docs_page::render(&DESCRIPTION)));
+
 /// The product's whole surface.
 pub fn router(state: AppState) -> Router {
     let (api, _) = api().split_for_parts();
-    let description = Bytes::from(description_json().unwrap_or_default());
-    let page = Bytes::from(docs_page::render(&description));
     let no_policy = HeaderValue::from_static(docs_page::NO_POLICY);
     let policy = HeaderValue::from_str(&docs_page::policy()).unwrap_or_else(|_| no_policy.clone());
-    let json = move || async move { served(description, "application/json", no_policy) };
-    let docs = move || async move { served(page, "text/html; charset=utf-8", policy) };
+    let json = move || async move { served(DESCRIPTION.clone(), "application/json", no_policy) };
+    let docs = move || async move { served(PAGE.clone(), "text/html; charset=utf-8", policy) };
     // OpenAPI has no word for a WebSocket; docs/guide/realtime.md describes it.
     let base = api.route("/openapi.json", get(json)).route("/realtime", get(socket::open));
     Router::new()

@@ -17,8 +17,6 @@ use crate::{App, Result};
 
 /// How long it sleeps when nobody wakes it.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long the server's own start may take.
-const AFTER_START: Duration = Duration::from_millis(100);
 /// After a failure of the database.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long running jobs may take to end when the server stops.
@@ -26,8 +24,6 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Runs until told to stop.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    // Workers start when the server answers: on few cores they would stand in its way.
-    tokio::time::sleep(AFTER_START).await;
     app.prove_sandbox().await;
     if !app.processing.trusted() {
         stop.cancelled().await;

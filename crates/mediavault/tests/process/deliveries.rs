@@ -59,6 +59,8 @@ async fn storm(backend: Backend, kills: u64) {
     for kill in 0..kills {
         let mut server = serve(&home);
         let person = person.at(&server);
+        // The time until it is killed counts from its first answer.
+        while person.try_send(person.request(Method::GET, "/server")).await.is_err() {}
         let mut workers = JoinSet::new();
         for _ in 0..2 {
             workers.spawn(changes(person.clone(), Arc::clone(&made)));
